@@ -1,0 +1,109 @@
+# Every target sets up what it needs, once; a stamp file in each environment says that it was done.
+# Two environments that share nothing: one for serving (small, no torch), one for all the rest.
+
+SERVE_VENV := .venv-serve
+VENV := .venv
+EXTRAS := training,export,dev
+
+# The service reads PATSUM_* itself; these are its defaults, for the messages below.
+PATSUM_HOST ?= 127.0.0.1
+PATSUM_PORT ?= 8000
+URL := http://$(PATSUM_HOST):$(PATSUM_PORT)
+
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+DATA ?=
+REPRODUCE_ARGS ?=
+
+# The first Python that is new enough; another one: make test PYTHON=python3.12
+PYTHON ?= $(shell for python in python3.11 python3; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$python" && break; done)
+
+# The constraints keep torch on its tested release; an open range fetches gigabytes of CUDA packages.
+INSTALL := -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt
+
+SERVE_READY := $(SERVE_VENV)/.installed
+READY := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test check fix bench reproduce
+MAKEFLAGS += --no-builtin-rules
+
+define HELP
+patsum: text in, its own most important sentences out, with reasons.
+
+  make serve      start the service on $(URL)  (serving packages only, no torch)
+  make test       run the tests, without the slow ones
+  make check      lint, formatting, types, and which package may import which
+  make fix        let ruff mend what it can
+  make bench      measure latency and throughput
+  make reproduce DATA=articles.jsonl
+                  measure the embedded model again: ROUGE beside Lead-3 and the oracle
+  make setup      only install what all of these need, except serve
+
+Each one installs what it needs the first time, into $(SERVE_VENV) (serve) or $(VENV) (the rest).
+Nothing outside this folder changes but pip's cache. To start over, delete those two folders.
+
+  make serve PATSUM_PORT=8080               another port; each PATSUM_* setting works so
+  make test PYTEST_ARGS="tests/service -x"  some of the tests
+  make test PYTEST_ARGS="-m slow"           the slow ones
+  make test PYTHON=python3.12               make the environment with another Python than 3.11
+
+New here? `make serve`, then open the address in a browser. Changing something?
+CONTRIBUTING.md says how this is built; `make check test` is what has to pass.
+endef
+export HELP
+
+help:
+	@printf '%s\n' "$$HELP"
+
+setup: $(READY)
+	@echo "Ready. 'make test' runs the tests; '$(VENV)/bin/patsum --help' lists the commands."
+
+serve: $(SERVE_READY)
+	@echo "Serving on $(URL) (Ctrl-C stops it)"
+	@exec $(SERVE_VENV)/bin/patsum serve
+
+test: $(READY)
+	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+# All four run, whichever fails, so that one round shows everything.
+check: $(READY)
+	@failed=; \
+	echo "ruff check"; $(VENV)/bin/ruff check --quiet . || failed="$$failed lint"; \
+	echo "ruff format"; $(VENV)/bin/ruff format --check --quiet . || failed="$$failed format"; \
+	echo "mypy --strict"; $(VENV)/bin/mypy --strict || failed="$$failed types"; \
+	echo "lint-imports"; $(VENV)/bin/lint-imports --no-logo || failed="$$failed imports"; \
+	test -z "$$failed" || { echo "Failed:$$failed ('make fix' mends lint and format where it can)"; exit 1; }
+
+fix: $(READY)
+	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+bench: $(READY)
+	@$(VENV)/bin/python -m bench $(BENCH_ARGS)
+
+reproduce: $(READY)
+	@test -n "$(DATA)" || { echo "Which articles? make reproduce DATA=articles.jsonl (also .gz, .xz)"; \
+		echo "or, with a network, DATA=hf:NAME:CONFIG:SPLIT from the Hugging Face hub."; exit 1; }
+	@$(VENV)/bin/patsum evaluate --data "$(DATA)" $(REPRODUCE_ARGS)
+
+# An environment counts as made when pip stands in it: the last thing that venv puts there.
+$(SERVE_VENV)/bin/pip $(VENV)/bin/pip: %/bin/pip:
+	@test -n "$(PYTHON)" || { echo "patsum needs Python 3.11 or newer and found none on PATH."; \
+		echo "Install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "patsum needs Python 3.11 or newer; $(PYTHON) is not."; exit 1; }
+	@"$(PYTHON)" -m venv $* || { \
+		echo "$(PYTHON) could not make an environment; Debian and Ubuntu need python3-venv for it."; \
+		exit 1; }
+
+$(SERVE_READY): pyproject.toml constraints.txt | $(SERVE_VENV)/bin/pip
+	@echo "Installing the service into $(SERVE_VENV) (about a minute, no torch) ..."
+	@$(SERVE_VENV)/bin/python $(INSTALL) -e .
+	@touch $@
+
+$(READY): pyproject.toml constraints.txt | $(VENV)/bin/pip
+	@echo "Installing service, training, export and tools into $(VENV) (some minutes) ..."
+	@$(VENV)/bin/python $(INSTALL) -e '.[$(EXTRAS)]'
+	@touch $@
