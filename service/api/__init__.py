@@ -1,0 +1,1 @@
+"""The REST API: one application, its settings, what it says about itself."""

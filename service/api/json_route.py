@@ -1,0 +1,185 @@
+"""The way of a request's body in: media types, encoding, size, and strict JSON."""
+
+import json
+from collections.abc import Callable, Coroutine
+from email.message import Message
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.api.problems import ProblemError, ProblemKind
+
+_OFFERED = ("application/json", "application/*", "*/*")
+
+
+class JsonRequest(Request):
+    """A request whose body is read up to a limit and parsed strictly.
+
+    Args:
+        request: the request as the framework made it.
+        max_body_bytes: largest body that is read.
+    """
+
+    def __init__(self, request: Request, max_body_bytes: int) -> None:
+        super().__init__(request.scope, request.receive)
+        self._max_body_bytes = max_body_bytes
+
+    async def body(self) -> bytes:
+        """Read the body, refusing as soon as it is known to be too long.
+
+        Raises:
+            ProblemError: 413, by Content-Length or by what has come.
+        """
+        if not hasattr(self, "_body"):
+            declared = self.headers.get("content-length", "")
+            if declared.isdecimal() and int(declared) > self._max_body_bytes:
+                raise self._too_large(f"{declared} (Content-Length)")
+            received = bytearray()
+            async for chunk in self.stream():
+                received += chunk
+                if len(received) > self._max_body_bytes:
+                    raise self._too_large(f"at least {len(received)}")
+            self._body = bytes(received)
+        return self._body
+
+    async def json(self) -> object:
+        """Parse the body.
+
+        Raises:
+            ProblemError: 400, not one JSON value in UTF-8 with unique names.
+        """
+        return parse_json(await self.body())
+
+    def _too_large(self, got: str) -> ProblemError:
+        return ProblemError(
+            ProblemKind.TOO_LARGE,
+            f"expected a body of at most {self._max_body_bytes} bytes, got {got}; "
+            "send fewer documents a request",
+            headers={"Connection": "close"},  # the rest of the body is not read
+        )
+
+
+def json_route(max_body_bytes: int) -> type[APIRoute]:
+    """Make the class of the routes that take JSON.
+
+    Args:
+        max_body_bytes: largest body that is read.
+    """
+
+    class JsonRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def handle_json(request: Request) -> Response:
+                check_accept(request.headers.getlist("accept"))
+                check_content(
+                    request.headers.get("content-type"), request.headers.get("content-encoding")
+                )
+                json_request = JsonRequest(request, max_body_bytes)
+                if not await json_request.body():
+                    raise _not_json("nothing")
+                return await handle(json_request)
+
+            return handle_json
+
+    return JsonRoute
+
+
+def check_accept(accept: list[str]) -> None:
+    """Check that the client takes JSON.
+
+    Args:
+        accept: values of the Accept headers; none means anything.
+
+    Raises:
+        ProblemError: 406.
+    """
+    ranges = [part for value in accept for part in value.split(",") if part.strip()]
+    qualities = dict(map(_media_range, ranges))
+    for name in _OFFERED:  # the most specific range decides
+        if name in qualities:
+            if qualities[name] > 0:
+                return
+            break
+    if ranges:
+        raise ProblemError(
+            ProblemKind.NOT_ACCEPTABLE,
+            "expected an Accept header that takes application/json, got one that does not; "
+            "send `Accept: application/json`",
+        )
+
+
+def check_content(content_type: str | None, content_encoding: str | None) -> None:
+    """Check that the body claims to be plain JSON in UTF-8.
+
+    Raises:
+        ProblemError: 415.
+    """
+    if content_encoding is not None:
+        raise ProblemError(
+            ProblemKind.UNSUPPORTED_MEDIA,
+            "expected a body without Content-Encoding, got one with; send it uncompressed",
+            headers={"Accept-Encoding": "identity"},
+        )
+    message = Message()
+    message["content-type"] = content_type or ""
+    charset = message.get_param("charset", "utf-8")
+    is_json = content_type is not None and message.get_content_type() == "application/json"
+    if not is_json or str(charset).lower() not in ("utf-8", "utf8"):
+        got = "another" if content_type else "none"
+        raise ProblemError(
+            ProblemKind.UNSUPPORTED_MEDIA,
+            f"expected a Content-Type of application/json in UTF-8, got {got}; "
+            "send `Content-Type: application/json`",
+            headers={"Accept": "application/json"},
+        )
+
+
+def parse_json(body: bytes) -> object:
+    """Parse JSON as RFC 8259 has it: UTF-8, no NaN, and no name twice in one object.
+
+    Raises:
+        ProblemError: 400.
+    """
+    try:
+        return json.loads(
+            body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique
+        )
+    except UnicodeDecodeError as error:
+        raise _not_json(f"a byte that is not UTF-8 at offset {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise _not_json(f"an error at line {error.lineno} column {error.colno}") from error
+    except RecursionError as error:
+        raise _not_json("arrays or objects nested too deeply") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise _not_json("a number with too many digits") from error
+
+
+def _media_range(part: str) -> tuple[str, float]:
+    name, *parameters = (item.strip().lower() for item in part.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return name, float(parameter[2:])
+            except ValueError:
+                return name, 0.0
+    return name, 1.0
+
+
+def _refuse_constant(name: str) -> None:
+    raise _not_json(f"{name}, which JSON does not have")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
+        raise _not_json("an object with a name twice")
+    return unique
+
+
+def _not_json(got: str) -> ProblemError:
+    return ProblemError(
+        ProblemKind.NOT_JSON, f"expected one JSON object in UTF-8, got {got}; mend the body"
+    )

@@ -1,0 +1,82 @@
+"""How one process runs: every `PATSUM_*` variable of the environment, read once and passed down."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import PatsumError
+
+ENV_PREFIX = "PATSUM_"
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def count_usable_cpus() -> int:
+    """Count the CPUs that this process may run on; blind to a container's CPU quota."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """Where the service listens, what it loads, and what it refuses.
+
+    What the model reads is no setting: that is fixed by the bundle.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(8000, ge=0, le=65535, description="Port of the API; 0 takes a free one.")
+    metrics_port: int = Field(
+        9000, ge=0, le=65535, description="Port of the Prometheus metrics; 0 turns them off."
+    )
+    bundle: Path | None = Field(
+        None, description="Bundle folder with the model; without it, the embedded one."
+    )
+    threads: int = Field(1, ge=1, le=256, description="Threads that work on one document.")
+    workers: int = Field(
+        default_factory=count_usable_cpus,
+        ge=1,
+        le=256,
+        description="Documents worked on at one time; without it, one a usable CPU.",
+    )
+    max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body, in bytes.")
+    max_documents: int = Field(25, ge=1, description="Most documents in one request.")
+    max_characters: int = Field(
+        125_000, ge=1, description="Most code points of text in one request."
+    )
+    max_occluded_sentences: int = Field(
+        40, ge=1, description="Most sentences that occlusion removes, one run each."
+    )
+    keep_alive_s: int = Field(
+        65, ge=1, description="Seconds after which an idle connection is closed."
+    )
+    graceful_shutdown_s: int = Field(
+        30, ge=0, description="Seconds that open requests get to finish after SIGTERM."
+    )
+    log_level: LogLevel = Field("info", description="Least severe level that is logged.")
+
+
+def read_settings(**given: object) -> Settings:
+    """Read the settings from the environment.
+
+    Args:
+        given: settings that win over the environment.
+
+    Raises:
+        PatsumError: a value is of the wrong kind or out of its range.
+    """
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks the values
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        variable = ENV_PREFIX + str(first["loc"][0]).upper()
+        raise PatsumError(
+            f"{variable}: {first['msg']}, got {first['input']!r}; mend the variable or the option"
+        ) from error

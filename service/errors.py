@@ -1,0 +1,69 @@
+"""The one tree of errors that a user or the world can cause.
+
+    PatsumError
+    ├── InputError         what a caller sent cannot be summarized
+    ├── BundleError        a bundle folder is missing, corrupt or of another format
+    ├── DataError          a data file is missing, empty or malformed
+    ├── RecipeError        a recipe has an unknown key or a value of the wrong kind
+    ├── CheckpointError    a checkpoint is missing, or belongs to another model
+    ├── ExportError        an exported model failed its verification
+    ├── MissingExtraError  an offline command without the packages that it needs
+    └── ShapeError         an array of another shape than the one expected
+
+Every message says what was expected, what came, and what to do.
+"""
+
+
+class PatsumError(Exception):
+    """Root of the tree; its text is safe to show to a user."""
+
+
+class InputError(PatsumError):
+    """What a caller sent cannot be summarized.
+
+    Attributes:
+        pointer: JSON pointer to the offending value inside the caller's document, "" for the whole.
+    """
+
+    def __init__(self, message: str, pointer: str = "") -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+class BundleError(PatsumError):
+    """A bundle folder is missing, corrupt or of another format."""
+
+
+class DataError(PatsumError):
+    """A data file is missing, empty or malformed."""
+
+
+class RecipeError(PatsumError):
+    """A recipe has an unknown key or a value of the wrong kind."""
+
+
+class CheckpointError(PatsumError):
+    """A checkpoint is missing, or belongs to another model."""
+
+
+class ExportError(PatsumError):
+    """An exported model failed its verification."""
+
+
+class MissingExtraError(PatsumError):
+    """An offline command was called without the packages that it needs.
+
+    Args:
+        command: the subcommand, such as "teacher".
+        extra: the extra of the distribution that brings its packages.
+    """
+
+    def __init__(self, command: str, extra: str) -> None:
+        super().__init__(
+            f"`patsum {command}` needs packages that serving does not: "
+            f"install them with `pip install 'patsum[{extra}]'` (in a checkout: `make setup`)"
+        )
+
+
+class ShapeError(PatsumError):
+    """An array of another shape than the one expected."""

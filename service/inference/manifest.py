@@ -1,0 +1,191 @@
+"""The manifest: what a bundle says about itself, checked field by field.
+
+`manifest.json` names every file of the bundle with its size and sha256, the encoder's settings and
+fingerprint, the model's shape and patterns, and the quality that was measured. A field that this
+version does not know is kept as it is, so that a newer export may add some.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from service.errors import BundleError
+
+FORMAT = 1
+MODEL_FILE = "model.onnx"
+TOKENIZER_FILE = "tokenizer.json"
+PUNKT_FILE = "punkt.json"
+MANIFEST_FILE = "manifest.json"
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow", allow_inf_nan=False)
+
+
+class FileEntry(_Section):
+    """One file of the bundle.
+
+    Attributes:
+        sha256: of its bytes, 64 hexadecimal digits.
+        bytes: its size.
+    """
+
+    sha256: Sha256
+    bytes: Count
+
+
+class EncoderEntry(_Section):
+    """The settings of `service.text.encode.EncoderSettings`, in tokens."""
+
+    max_tokens: Count
+    max_sentence_tokens: Count
+
+
+class ModelEntry(_Section):
+    """The student's shape and the patterns that its heads carry.
+
+    Attributes:
+        layers: token layers.
+        width: numbers in a token's vector.
+        heads: heads of a token layer.
+        document_layers: layers over the sentences, above the token layers.
+        unmatched: where a token without a match looks under `matching_token`: "self" or "all".
+        patterns: for each layer, for each head, the name of its pattern, or None for a free head.
+        pattern_names: what the columns of the graph's `pattern_shares` stand for, in their order.
+        weights: number format of the weights, such as "int8".
+        opset: ONNX operator set of the graph.
+    """
+
+    layers: Count
+    width: Count
+    heads: Count
+    document_layers: Count
+    unmatched: Literal["self", "all"]
+    patterns: tuple[tuple[str | None, ...], ...]
+    pattern_names: tuple[str, ...]
+    weights: str
+    opset: Count
+
+    @model_validator(mode="after")
+    def _check_pattern_grid(self) -> "ModelEntry":
+        sizes = [len(layer) for layer in self.patterns]
+        if sizes != [self.heads] * self.layers:
+            raise ValueError(
+                f"expected patterns for {self.layers} layers of {self.heads} heads, "
+                f"got layers of {sizes}"
+            )
+        return self
+
+
+class QualityEntry(_Section):
+    """ROUGE F1, in percent, of one measurement, and the command that repeats it."""
+
+    data: str
+    n: Count
+    command: str
+
+
+class Faithfulness(_Section):
+    """How far the attention evidence agrees with the effect of removing sentences.
+
+    Attributes:
+        comprehensiveness: mean drop of a chosen sentence's score without its evidence.
+        sufficiency: mean drop of it with nothing but its evidence.
+        leave_one_out_kendall_tau: mean rank agreement with leaving out one sentence, in [-1, 1].
+        n: documents measured.
+    """
+
+    comprehensiveness: float
+    sufficiency: float
+    leave_one_out_kendall_tau: float = Field(alias="leaveOneOutKendallTau", ge=-1, le=1)
+    n: Count
+
+
+class Manifest(_Section):
+    """Everything in `manifest.json`.
+
+    Attributes:
+        format: 1.
+        name: of the model, such as "patsum-news-en-3x384".
+        created: date, YYYY-MM-DD.
+        languages: ISO 639-1 codes of the texts that it was trained for.
+        license: SPDX identifier of the weights' license.
+        files: file name -> size and hash, of every file but the manifest itself.
+        encoder: how much of a text the model reads.
+        fingerprint: of the encoder, sha256 over the probe texts.
+        model: shape and patterns.
+        quality: measurements, the headline first.
+        faithfulness: of the attention evidence; None when not measured.
+        training: recipe and teacher, in free form.
+    """
+
+    format: Literal[1]
+    name: str = Field(min_length=1)
+    created: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    languages: tuple[str, ...]
+    license: str
+    files: dict[FileName, FileEntry]
+    encoder: EncoderEntry
+    fingerprint: Sha256
+    model: ModelEntry
+    quality: tuple[QualityEntry, ...] = ()
+    faithfulness: Faithfulness | None = None
+    training: dict[str, object] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_files(self) -> "Manifest":
+        missing = {MODEL_FILE, TOKENIZER_FILE, PUNKT_FILE} - set(self.files)
+        if missing:
+            raise ValueError(f"expected an entry in files for each of {sorted(missing)}, got none")
+        return self
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest.
+
+    Args:
+        path: of `manifest.json`.
+
+    Returns:
+        The manifest, every field of the right type.
+
+    Raises:
+        BundleError: the file is missing, no JSON, of another format, or a field is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        fields = json.loads(text)
+    except OSError as error:
+        raise BundleError(
+            f"expected the manifest of a bundle at {path}, got {error.strerror}; "
+            "name a bundle folder, or make one with `patsum export`"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise BundleError(
+            f"expected JSON in {path}, got {error}; export the bundle again"
+        ) from error
+    if not isinstance(fields, dict):
+        raise BundleError(
+            f"expected a JSON object in {path}, got {type(fields).__name__}; "
+            "export the bundle again"
+        )
+    if fields.get("format") != FORMAT:
+        raise BundleError(
+            f"expected bundle format {FORMAT} in {path}, got {fields.get('format')!r}; "
+            "use the patsum version that exported it, or export it again"
+        )
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise BundleError(
+            f"expected a bundle manifest in {path}, got a wrong field {field}: {first['msg']}; "
+            "export the bundle again"
+        ) from error

@@ -1,0 +1,62 @@
+"""How summaries and the service's description look on a terminal and in a pipe."""
+
+import json
+from collections.abc import Iterator
+
+from service.api.info import ServiceInfo
+from service.inference.explain import SelectedReason
+from service.inference.summarizer import Summary
+
+
+def print_summary(summary: Summary, is_detailed: bool) -> Iterator[str]:
+    """Write a summary as lines.
+
+    Args:
+        summary: with or without an explanation.
+        is_detailed: with score, offsets and index before each sentence, as people at a terminal
+            want it; else a sentence a line, as the next program wants it.
+    """
+    explanation = summary.explanation
+    reasons = {reason.index: reason for reason in explanation.selected} if explanation else {}
+    for sentence in summary.sentences:
+        text = " ".join(sentence.text.split())
+        if is_detailed:
+            end = sentence.offset + sentence.length
+            place = f"[{sentence.offset}:{end}]"
+            yield f"{sentence.rank_score:.3f}  {place:>13}  #{sentence.index:<3} {text}"
+        else:
+            yield text
+        if sentence.index in reasons:
+            yield from _print_reason(reasons[sentence.index])
+    if explanation:
+        yield from (f"note: {note}" for note in explanation.notes)
+
+
+def print_info(info: ServiceInfo) -> Iterator[str]:
+    """Write the description of a service as lines."""
+    model = info.model
+    yield f"model     {model.version}"
+    yield f"          {model.layers} layers, {model.heads} heads, width {model.width}"
+    yield f"          {model.weights} weights, {', '.join(model.languages)}, {model.license}"
+    yield f"reads     {model.max_tokens} tokens a text, {model.max_sentence_tokens} a sentence"
+    yield "patterns  (a row a layer, a column a head)"
+    width = max((len(p or "free") for layer in model.patterns for p in layer), default=0)
+    for i, layer in enumerate(model.patterns):
+        yield f"  layer {i}  " + "  ".join(f"{pattern or 'free':<{width}}" for pattern in layer)
+    yield "limits"
+    yield from (f"  {name:<24}{value}" for name, value in info.limits.model_dump().items())
+    yield "versions"
+    yield from (f"  {name:<24}{value}" for name, value in info.versions.items())
+    cpu = info.cpu
+    yield f"cpu       {cpu.model}, {cpu.usable_cpus} usable: {' '.join(cpu.features)}"
+    yield "quality"
+    yield from (f"  {json.dumps(entry)}" for entry in info.quality)
+    yield f"faithfulness  {json.dumps(info.faithfulness) if info.faithfulness else 'not measured'}"
+
+
+def _print_reason(reason: SelectedReason) -> Iterator[str]:
+    evidence = ", ".join(f"#{e.index} ({e.weight:+.3f})" for e in reason.evidence)
+    patterns = ", ".join(f"{p.name} {p.share:.2f}" for p in reason.patterns)
+    yield f"       evidence: {evidence or 'none'}"
+    if patterns:
+        yield f"       patterns: {patterns}"

@@ -1,0 +1,161 @@
+"""Raw text to model input: the one path that training and serving share.
+
+    text -> sentence spans -> [CLS] s1 [SEP] [CLS] s2 [SEP] …   token_ids
+                               0    0  0     1    1  1          sentence_ids
+
+Everything else that the model needs (positions, masks) is derived from these two arrays inside the model.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from service.errors import BundleError, ShapeError
+from service.text.probes import PROBE_TEXTS
+from service.text.sentences import SentenceSplitter, Span
+
+IntArray = npt.NDArray[np.int64]
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_CLS_SEP_NAMES = (("[CLS]", "[SEP]"), ("<s>", "</s>"))
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """How much of a text the model reads.
+
+    Attributes:
+        max_tokens: most tokens of a document, [CLS] and [SEP] included; at least 3.
+        max_sentence_tokens: most tokens of one sentence, its [CLS] and [SEP] included; a longer
+            sentence is read up to there. From 3 to max_tokens.
+    """
+
+    max_tokens: int
+    max_sentence_tokens: int
+
+    def __post_init__(self) -> None:
+        if not 3 <= self.max_sentence_tokens <= self.max_tokens:
+            raise ShapeError(
+                "expected 3 <= max_sentence_tokens <= max_tokens, "
+                f"got {self.max_sentence_tokens} and {self.max_tokens}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """One document as the model sees it.
+
+    Attributes:
+        token_ids: (tokens,) int64 vocabulary ids.
+        sentence_ids: (tokens,) int64 index of each token's sentence, 0, 0, …, 1, 1, …
+        spans: every sentence of the text, also those that are not in token_ids.
+        n_encoded: the first n_encoded sentences are in token_ids.
+        n_tokens: tokens that the whole text would need.
+        is_truncated: some sentence, or the end of one, is not in token_ids.
+    """
+
+    token_ids: IntArray
+    sentence_ids: IntArray
+    spans: tuple[Span, ...]
+    n_encoded: int
+    n_tokens: int
+    is_truncated: bool
+
+
+class TextEncoder:
+    """Splits a text into sentences and turns them into token ids.
+
+    Args:
+        tokenizer: a WordPiece- or BPE-like tokenizer with [CLS] and [SEP] (or <s> and </s>).
+        splitter: finds the sentences.
+        settings: how much of a text is read.
+
+    Raises:
+        BundleError: the tokenizer has no token to open and close a sentence with.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, splitter: SentenceSplitter, settings: EncoderSettings
+    ) -> None:
+        self.settings = settings
+        self._splitter = splitter
+        self._tokenizer = tokenizer
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._cls_id, self._sep_id = _find_cls_and_sep(tokenizer)
+
+    def split(self, text: str) -> list[Span]:
+        """Find the sentences of a text, as spans of code points."""
+        return self._splitter.split(text)
+
+    def encode(self, text: str) -> Encoded:
+        """Encode the leading sentences of a text that fit into `max_tokens`.
+
+        A sentence that does not fit whole ends the reading; the ones after it are not read either.
+
+        Args:
+            text: any Unicode text; a lone surrogate is read as U+FFFD.
+
+        Returns:
+            The document; n_encoded is 0 when the text holds no sentence.
+        """
+        spans = self._splitter.split(text)
+        sentences = [_LONE_SURROGATE.sub("\ufffd", text[s.start : s.end]) for s in spans]
+        words = [
+            encoding.ids
+            for encoding in self._tokenizer.encode_batch(sentences, add_special_tokens=False)
+        ]
+        token_ids: list[int] = []
+        sentence_ids: list[int] = []
+        n_encoded = 0
+        is_truncated = False
+        for ids in words:
+            kept = ids[: self.settings.max_sentence_tokens - 2]
+            if len(token_ids) + len(kept) + 2 > self.settings.max_tokens:
+                break
+            is_truncated |= len(kept) < len(ids)
+            token_ids += [self._cls_id, *kept, self._sep_id]
+            sentence_ids += [n_encoded] * (len(kept) + 2)
+            n_encoded += 1
+        return Encoded(
+            token_ids=np.array(token_ids, dtype=np.int64),
+            sentence_ids=np.array(sentence_ids, dtype=np.int64),
+            spans=tuple(spans),
+            n_encoded=n_encoded,
+            n_tokens=sum(len(ids) + 2 for ids in words),
+            is_truncated=is_truncated or n_encoded < len(spans),
+        )
+
+    def fingerprint(self, texts: Iterable[str] = PROBE_TEXTS) -> str:
+        """Hash what this encoder makes of the probe texts.
+
+        Two encoders with one fingerprint cut and encode alike; a bundle carries the fingerprint of the
+        encoder that its model was trained with, and refuses to start with another.
+
+        Returns:
+            sha256, 64 hexadecimal digits.
+        """
+        digest = hashlib.sha256()
+        for text in texts:
+            encoded = self.encode(text)
+            spans = np.array(encoded.spans, dtype="<i8").reshape(-1, 2)
+            for array in (encoded.token_ids, encoded.sentence_ids, spans):
+                digest.update(str(array.shape).encode())
+                digest.update(array.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+def _find_cls_and_sep(tokenizer: Tokenizer) -> tuple[int, int]:
+    for cls_name, sep_name in _CLS_SEP_NAMES:
+        cls_id, sep_id = tokenizer.token_to_id(cls_name), tokenizer.token_to_id(sep_name)
+        if cls_id is not None and sep_id is not None:
+            return cls_id, sep_id
+    raise BundleError(
+        "expected a tokenizer with [CLS] and [SEP] (or <s> and </s>), got one with neither pair; "
+        "use the tokenizer.json of a BERT-like model"
+    )

@@ -1,0 +1,96 @@
+"""Facts about starting: what the probes say while the model loads, and when it cannot be loaded."""
+
+import threading
+
+import pytest
+from starlette.testclient import TestClient
+
+import service.api.app
+from service.api.app import create_app
+from service.api.settings import Settings
+
+
+@pytest.fixture
+def corrupt_bundle(tiny_bundle_copy):
+    with (tiny_bundle_copy / "model.onnx").open("r+b") as file:
+        file.write(b"\xff")
+    return tiny_bundle_copy
+
+
+def test_ready_service_says_so(client):
+    assert client.get("/livez").json() == {"status": "alive"}
+    assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_starting_service_lives_and_is_not_ready(settings, monkeypatch):
+    may_load = threading.Event()
+    load = service.api.app.load_summarizer
+
+    def load_later(settings):
+        may_load.wait()
+        return load(settings)
+
+    monkeypatch.setattr(service.api.app, "load_summarizer", load_later)
+    with TestClient(create_app(settings)) as client:
+        try:
+            assert client.get("/livez").status_code == 200
+            assert client.get("/docs").status_code == 200
+            for response in (
+                client.get("/readyz"),
+                client.get("/info"),
+                client.post("/v1/summarize", json={"text": "A storm."}),
+            ):
+                assert response.status_code == 503
+                assert response.headers["retry-after"] == "2"
+                assert "still starting" in response.json()["detail"]
+        finally:
+            may_load.set()
+
+
+def test_corrupt_bundle_is_never_ready_and_says_why(corrupt_bundle, start_client):
+    with start_client(Settings(bundle=corrupt_bundle, metrics_port=0)) as client:
+        assert client.get("/livez").status_code == 200
+        response = client.get("/readyz")
+        assert response.status_code == 503
+        assert "sha256" in response.json()["detail"]
+        assert client.post("/v1/summarize", json={"text": "A storm."}).status_code == 503
+
+
+def test_missing_bundle_is_never_ready_and_says_where_it_looked(tmp_path, start_client):
+    with start_client(Settings(bundle=tmp_path / "nowhere", metrics_port=0)) as client:
+        assert "nowhere" in client.get("/readyz").json()["detail"]
+
+
+def test_bundle_with_another_fingerprint_is_never_ready(tiny_bundle_copy, start_client):
+    manifest = tiny_bundle_copy / "manifest.json"
+    content = manifest.read_text()
+    start = content.index('"fingerprint": "') + len('"fingerprint": "')
+    manifest.write_text(content[:start] + "0" * 64 + content[start + 64 :])
+    with start_client(Settings(bundle=tiny_bundle_copy, metrics_port=0)) as client:
+        assert "fingerprint" in client.get("/readyz").json()["detail"]
+
+
+def test_failure_is_told_to_who_started(corrupt_bundle):
+    failed = threading.Event()
+    failures = []
+
+    def on_failure(error):
+        failures.append(error)
+        failed.set()
+
+    settings = Settings(bundle=corrupt_bundle, metrics_port=0)
+    with TestClient(create_app(settings, on_failure)):
+        assert failed.wait(60)
+    assert "sha256" in str(failures[0])
+
+
+def test_unforeseen_error_at_the_start_is_never_ready(settings, start_client, monkeypatch):
+    def fail(settings):
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(service.api.app, "load_summarizer", fail)
+    with start_client(settings) as client:
+        response = client.get("/readyz")
+    assert response.status_code == 503
+    assert "RuntimeError" in response.json()["detail"]
+    assert "secret" not in response.text

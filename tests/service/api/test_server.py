@@ -1,0 +1,78 @@
+"""Facts about the process: it stops gracefully, and says in one line why it cannot start."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from service.api.server import listen
+from service.errors import PatsumError
+
+
+@pytest.fixture
+def start_process():
+    processes = []
+
+    def start(*arguments):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PATSUM_")}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service.cli", "serve", "--metrics-port", "0", *arguments],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def read_line(process, message):
+    """Read the log until a message comes."""
+    for line in process.stderr:
+        fields = json.loads(line)
+        if fields["message"] == message:
+            return fields
+    raise AssertionError(f"the process ended without {message!r}")
+
+
+def test_process_serves_and_ends_on_sigterm(start_process, tiny_bundle):
+    process = start_process("--port", "0", "--bundle", str(tiny_bundle))
+    port = read_line(process, "listening")["port"]
+    assert read_line(process, "ready")["modelVersion"].startswith("patsum-tiny@")
+    response = httpx.post(f"http://127.0.0.1:{port}/v1/summarize", json={"text": "A storm."})
+    assert response.status_code == 200
+    assert "server" not in response.headers
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in log
+
+
+def test_process_with_an_unusable_bundle_ends_with_one_line(start_process, tmp_path):
+    process = start_process("--port", "0", "--bundle", str(tmp_path))
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert log.splitlines()[-1].startswith("patsum: error: expected the manifest of a bundle")
+    assert "Traceback" not in log
+
+
+def test_process_on_a_taken_port_ends_with_one_line(start_process, tiny_bundle):
+    with listen("127.0.0.1", 0) as listener:
+        port = str(listener.getsockname()[1])
+        process = start_process("--port", port, "--bundle", str(tiny_bundle))
+        _, log = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert log.startswith(f"patsum: error: expected to listen on 127.0.0.1:{port}, got ")
+
+
+def test_unknown_host_is_told():
+    with pytest.raises(PatsumError, match=r"no-such-host\.invalid"):
+        listen("no-such-host.invalid", 0)
