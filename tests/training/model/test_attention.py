@@ -1,0 +1,141 @@
+"""The heads of one layer: two forms of the same numbers, and nothing read from outside a pattern."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.padded_batch import documents, padded_batch
+from training.model.attention import AttentionRecord, PatternedAttention
+from training.model.layout import lay_out
+from training.model.patterns import Pattern, Unmatched, pattern_mask
+
+WIDTH = 32
+POSITIONAL = frozenset({Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
+MATCHING, INTRA, PREVIOUS, NEXT = Pattern
+PLANS = (
+    *[(pattern,) * 4 for pattern in (*Pattern, None)],
+    (MATCHING, INTRA, PREVIOUS, NEXT),
+    (NEXT, None, INTRA, MATCHING),  # heads that are computed in another order than they stand
+    (INTRA, PREVIOUS, INTRA, None),
+)
+BATCH = (
+    [[1, 7, 7, 2], [1, 5, 2], [1, 7, 5, 6, 2]],
+    [[1, 3, 2]],
+    [[1, 9, 8, 2], [1, 8, 2]],
+)
+
+
+def make_layer(plan, seed=0, dtype=torch.float32, **options):
+    torch.manual_seed(seed)
+    return PatternedAttention(WIDTH, plan, **options).to(dtype)
+
+
+def draw_vectors(token_ids, dtype=torch.float32, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*token_ids.shape, WIDTH, generator=generator, dtype=dtype)
+
+
+def head_outputs(layer, x, layout):
+    """(documents, tokens, heads, head width), from the recorded pass."""
+    record = AttentionRecord()
+    with torch.no_grad():
+        layer(x, layout, record)
+    return layer.heads_of(record)
+
+
+@pytest.mark.parametrize("unmatched", Unmatched)
+@pytest.mark.parametrize("fixed", [POSITIONAL, frozenset(), frozenset(Pattern)], ids=len)
+@pytest.mark.parametrize("plan", PLANS)
+def test_structured_form_equals_the_dense_one_with_gradients(plan, fixed, unmatched):
+    arrays = padded_batch(*BATCH)
+    is_real = arrays[1] >= 0
+    found = []
+    for is_structured in (True, False):
+        layer = make_layer(
+            plan,
+            dtype=torch.float64,
+            fixed=fixed,
+            unmatched=unmatched,
+            is_structured=is_structured,
+        )
+        x = draw_vectors(arrays[0], torch.float64).requires_grad_()
+        out = layer(x, lay_out(*arrays))[is_real]
+        (out * torch.linspace(-1, 1, WIDTH, dtype=out.dtype)).square().sum().backward()
+        gradients = [x.grad, *(parameter.grad for parameter in layer.parameters())]
+        found.append([out.detach(), *gradients])
+    for structured, dense in zip(*found, strict=True):
+        torch.testing.assert_close(structured, dense, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("is_structured", [True, False])
+@pytest.mark.parametrize("fixed", [POSITIONAL, frozenset()], ids=len)
+@pytest.mark.parametrize("unmatched", Unmatched)
+@settings(max_examples=15)
+@given(document=documents, seed=st.integers(0, 2**16))
+def test_patterned_head_reads_nothing_outside_its_pattern(
+    unmatched, fixed, is_structured, document, seed
+):
+    arrays = padded_batch(document)
+    layout = lay_out(*arrays)
+    plan = (NEXT, MATCHING, INTRA, PREVIOUS)
+    layer = make_layer(plan, fixed=fixed, unmatched=unmatched, is_structured=is_structured)
+    x = draw_vectors(arrays[0], seed=seed)
+    before = head_outputs(layer, x, layout)[0]
+    for head, pattern in enumerate(plan):
+        mask = pattern_mask(pattern, *arrays, unmatched)[0]
+        for i in range(x.shape[1]):
+            may_matter = mask[i].clone()
+            may_matter[i] |= pattern not in fixed  # the query is its own
+            changed = torch.where(may_matter[:, None], x, 100 * draw_vectors(x[..., 0], seed=5))
+            after = head_outputs(layer, changed, layout)[0]
+            assert torch.equal(after[i, head], before[i, head])
+
+
+@pytest.mark.parametrize("is_structured", [True, False])
+@pytest.mark.parametrize("plan", PLANS)
+def test_what_padding_holds_does_not_matter(plan, is_structured):
+    token_ids, sentence_ids = padded_batch(*BATCH)
+    is_real = sentence_ids >= 0
+    layer = make_layer(plan, is_structured=is_structured)
+    x = draw_vectors(token_ids)
+    other_x = torch.where(is_real[..., None], x, -3 * x)
+    other_ids = torch.where(is_real, token_ids, 7)
+    out = layer(x, lay_out(token_ids, sentence_ids))
+    other = layer(other_x, lay_out(other_ids, sentence_ids))
+    assert torch.equal(out[is_real], other[is_real])
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_row_of_a_batch_equals_the_single_document(plan):
+    arrays = padded_batch(*BATCH)
+    layer = make_layer(plan, dtype=torch.float64)
+    x = draw_vectors(arrays[0], torch.float64)
+    batch = layer(x, lay_out(*arrays))
+    for row, document in enumerate(BATCH):
+        single = padded_batch(document)
+        n = single[0].shape[1]
+        expected = layer(x[row : row + 1, :n], lay_out(*single))[0]
+        torch.testing.assert_close(batch[row, :n], expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_recording_changes_no_number(plan):
+    arrays = padded_batch(*BATCH)
+    is_real = arrays[1] >= 0
+    layer = make_layer(plan, dtype=torch.float64)
+    x = draw_vectors(arrays[0], torch.float64)
+    recorded = layer(x, lay_out(*arrays), AttentionRecord())
+    plain = layer(x, lay_out(*arrays))
+    torch.testing.assert_close(recorded[is_real], plain[is_real], rtol=1e-12, atol=1e-12)
+
+
+def test_recorded_weights_sum_to_one_and_stay_inside_the_pattern():
+    arrays = padded_batch(*BATCH)
+    record = AttentionRecord()
+    make_layer((MATCHING, MATCHING, None, INTRA))(draw_vectors(arrays[0]), lay_out(*arrays), record)
+    weights = record.weights[MATCHING]
+    assert weights.shape[1] == 2
+    torch.testing.assert_close(weights.sum(dim=-1), torch.ones(weights.shape[:-1]))
+    assert not weights[~pattern_mask(MATCHING, *arrays)[:, None].expand_as(weights)].any()
+    assert not record.weights[None][0, 0][:, arrays[1][0] < 0].any()

@@ -1,0 +1,1 @@
+"""Offline: from articles to a fitted student."""

@@ -1,0 +1,132 @@
+"""The commands of `patsum` that train, in the order in which a run needs them.
+
+What they work with (torch, transformers, nltk) is imported when one is called, so that `--help`
+stays quick.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from training.evaluate.command import evaluate
+
+__all__ = ["distill", "evaluate", "prepare", "teacher"]
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def run_options(command: Decorated) -> Decorated:
+    """Give a command what every stage takes: the recipe, the run folder, the encoder."""
+    for option in (
+        click.option(
+            "--encoder",
+            metavar="NAME_OR_PATH",
+            help="Where the recipe's pretrained encoder is: a hub name or a local folder.",
+        ),
+        click.option(
+            "--run",
+            "run_path",
+            type=click.Path(path_type=Path, file_okay=False),
+            required=True,
+            help="Folder of the experiment; made when it is not there.",
+        ),
+        click.argument("recipe", type=click.Path(path_type=Path, dir_okay=False)),
+    ):
+        command = option(command)
+    return command
+
+
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), help="Processor threads; torch's own choice without."
+)
+
+
+@click.command(epilog="Example: patsum prepare training/recipes/news.toml --run runs/news --jobs 4")
+@run_options
+@click.option("--train", metavar="SOURCE", help="Training articles in place of the recipe's.")
+@click.option("--validation", metavar="SOURCE", help="Validation articles, likewise.")
+@click.option(
+    "--punkt",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Parameters of the sentence splitter; those of the embedded bundle without.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+def prepare(
+    recipe: Path,
+    run_path: Path,
+    encoder: str | None,
+    train: str | None,
+    validation: str | None,
+    punkt: Path | None,
+    jobs: int,
+) -> None:
+    """Encode and label the articles of RECIPE: the first stage of a run.
+
+    A SOURCE is a file of JSON lines (.jsonl, .gz, .xz; keys "article" and "summary") or
+    hf:NAME:CONFIG:SPLIT. Examples that were prepared with the same settings are kept.
+    """
+    from service.inference.bundle import embedded_bundle_path
+    from training.preparation import Preparation
+    from training.run import Run
+
+    run = Run(run_path)
+    chosen = run.adopt_recipe(recipe)
+    preparation = Preparation(
+        run,
+        chosen,
+        encoder or chosen.teacher.encoder,
+        punkt or embedded_bundle_path() / "punkt.json",
+    )
+    click.echo(preparation.prepare_train(train or chosen.data.train, jobs))
+    click.echo(preparation.prepare_validation(validation or chosen.data.validation, jobs))
+
+
+@click.command(epilog="Example: patsum teacher training/recipes/news.toml --run runs/news")
+@run_options
+@threads_option
+def teacher(recipe: Path, run_path: Path, encoder: str | None, threads: int | None) -> None:
+    """Fit the teacher of RECIPE on the prepared examples; takes up a fit that was stopped."""
+    from training.run import Run
+    from training.teacher import fit_teacher
+
+    use_threads(threads)
+    run = Run(run_path)
+    result = fit_teacher(run, run.adopt_recipe(recipe), encoder)
+    click.echo(describe_result(run.teacher.model_path, result))
+
+
+@click.command(epilog="Example: patsum distill training/recipes/news.toml --run runs/news")
+@run_options
+@threads_option
+def distill(recipe: Path, run_path: Path, encoder: str | None, threads: int | None) -> None:
+    """Distil the fitted teacher into the student of RECIPE; takes up a fit that was stopped."""
+    from training.run import Run
+    from training.student import distill_student
+
+    use_threads(threads)
+    run = Run(run_path)
+    result = distill_student(run, run.adopt_recipe(recipe), encoder)
+    click.echo(describe_result(run.student.model_path, result))
+
+
+def use_threads(threads: int | None) -> None:
+    """Let torch compute with this many threads, if any number is asked for."""
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def describe_result(path: Path, result: dict[str, Any]) -> str:
+    """Say in one line what a fit came to, Lead-3 on the same documents beside it."""
+    names = {"rouge1": "R-1", "rouge2": "R-2", "rougeL": "R-L"}
+    figures, leads = (
+        " ".join(f"{short} {row[name]:.2f}" for name, short in names.items())
+        for row in (result, result["lead3"])
+    )
+    return (
+        f"{path}: {figures} (Lead-3: {leads}) on {result['validation']['n']} validation documents, "
+        f"after {result['documents']} documents and {result['seconds']:.0f} s"
+    )

@@ -1,0 +1,1 @@
+"""From articles with human summaries to labelled, encoded examples."""

@@ -1,0 +1,1 @@
+"""Measuring a summarizer: ROUGE with intervals, and how faithful its explanations are."""

@@ -1,0 +1,1 @@
+"""Fitting a model: batches, losses, the loop, checkpoints."""

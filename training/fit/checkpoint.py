@@ -1,0 +1,143 @@
+"""Checkpoints: the state of a fit to resume from, and the compact file of a finished model.
+
+A compact checkpoint holds only the weights that differ from the public base encoder, as float16.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from service.errors import CheckpointError
+from training.model.config import ModelConfig, Positions
+from training.model.patterns import Pattern, Unmatched
+from training.model.summarizer_model import ExtractiveModel, from_pretrained_encoder
+
+
+def write_state(state: dict[str, Any], path: Path) -> None:
+    """Write a resumable state; a kill at any time leaves the old file or the new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    torch.save(state, draft)
+    draft.replace(path)
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Read a resumable state.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(state, dict):
+            raise TypeError(f"it holds a {type(state).__name__}")
+    except Exception as error:  # torch.load raises half a dozen kinds, none of them its own
+        raise CheckpointError(
+            f"expected a resumable state in {path}: {error}; delete the file to start over"
+        ) from error
+    return state
+
+
+def save_model(
+    model: ExtractiveModel,
+    path: Path,
+    base: str = "",
+    note: str = "",
+    *,
+    base_at: str | None = None,
+) -> None:
+    """Write a finished model.
+
+    Args:
+        model: the model.
+        path: file to write, *.safetensors.
+        base: pretrained encoder that it came from; weights equal to it are left out, the others
+            become float16. "" keeps every weight, as it is.
+        note: free text for the reader of the file, such as its validation figure.
+        base_at: where the pretrained encoder is now, if not where `base` says; not stored.
+
+    Raises:
+        CheckpointError: the pretrained encoder cannot be loaded.
+    """
+    weights = {name: weight.detach().cpu() for name, weight in model.state_dict().items()}
+    if base:
+        frozen = from_pretrained_encoder(base_at or base).state_dict()
+        weights = {
+            name: weight.half()
+            for name, weight in weights.items()
+            if name not in frozen
+            or frozen[name].shape != weight.shape
+            or not torch.equal(frozen[name], weight)
+            or not name.startswith("encoder.")
+        }
+    metadata = {"config": json.dumps(_config_to_json(model.config)), "base": base, "note": note}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    save_file({name: weight.contiguous() for name, weight in weights.items()}, draft, metadata)
+    draft.replace(path)
+
+
+def load_model(path: Path, base: str | None = None) -> ExtractiveModel:
+    """Read a finished model.
+
+    Args:
+        path: a file of `save_model`.
+        base: where the pretrained encoder is now, if not where the file says.
+
+    Returns:
+        The model, float32, in eval mode.
+
+    Raises:
+        CheckpointError: no such file, not a model, or its weights do not fit its shape.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            names = list(file.keys())
+            weights = {name: file.get_tensor(name).float() for name in names}
+        config = _config_from_json(json.loads(metadata["config"]))
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise CheckpointError(f"expected a model of patsum in {path}: {error}") from error
+    model = ExtractiveModel(config)
+    if metadata.get("base"):
+        frozen = from_pretrained_encoder(base or metadata["base"]).state_dict()
+        weights = {**{k: v for k, v in frozen.items() if k.startswith("encoder.")}, **weights}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: its weights do not fit its shape: {error}") from error
+    return model.eval()
+
+
+def _config_to_json(config: ModelConfig) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        item.name: getattr(config, item.name) for item in dataclasses.fields(config)
+    }
+    fields["fixed"] = sorted(config.fixed)
+    return fields
+
+
+def _config_from_json(fields: dict[str, Any]) -> ModelConfig:
+    plan = tuple(tuple(Pattern(name) if name else None for name in row) for row in fields["plan"])
+    return ModelConfig(
+        **{
+            **fields,
+            "plan": plan,
+            "positions": Positions(fields["positions"]),
+            "unmatched": Unmatched(fields["unmatched"]),
+            "fixed": frozenset(map(Pattern, fields["fixed"])),
+        }
+    )
+
+
+def average_into(average: dict[str, Tensor], model: ExtractiveModel, decay: float) -> None:
+    """Move the running average of a model's weights towards its present ones, in place."""
+    for name, weight in model.state_dict().items():
+        if name in average:
+            average[name].lerp_(weight.detach(), 1.0 - decay)

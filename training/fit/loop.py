@@ -1,0 +1,285 @@
+"""The loop that fits a model: seeded, resumable at any step, best weights by validation ROUGE.
+
+A run folder holds
+
+    state.pt             model, averages, optimizer, schedule and place in the data, to resume from
+    best.safetensors     the weights with the best validation ROUGE-1 so far
+    log.jsonl            one line a validation
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tqdm import tqdm
+
+from service.errors import CheckpointError
+from training.data.examples import ExampleStore
+from training.fit.batches import make_batch, plan_epoch
+from training.fit.checkpoint import average_into, load_model, read_state, save_model, write_state
+from training.fit.losses import total_loss
+from training.fit.validation import lead_logits, mean_rouge, score_documents
+from training.model.summarizer_model import ExtractiveModel
+from training.recipe import FitRecipe
+
+_SAVE_EVERY_S = 120.0
+_ROUGE_NAMES = ("rouge1", "rouge2", "rougeL")
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit came to.
+
+    Attributes:
+        rouge: (3,) best validation ROUGE-1, -2, -L F1, 0 to 100.
+        lead: (3,) Lead-3 on the same documents.
+        documents: training documents shown.
+        seconds: time spent, over all resumptions.
+    """
+
+    rouge: tuple[float, ...]
+    lead: tuple[float, ...]
+    documents: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures by name, for a result file."""
+        return {
+            **dict(zip(_ROUGE_NAMES, self.rouge, strict=True)),
+            "lead3": dict(zip(_ROUGE_NAMES, self.lead, strict=True)),
+            "documents": self.documents,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+class Fit:
+    """One fit of one model.
+
+    Args:
+        model: the model to fit, changed in place.
+        recipe: how.
+        train: examples to learn from.
+        validation: examples to choose by.
+        folder: where state, best weights and log go; a state that is there is resumed.
+        teacher_logits: by training document, (sentences,) float32 scores to follow.
+        device: where to compute.
+
+    Raises:
+        CheckpointError: the folder's state belongs to another recipe or model.
+    """
+
+    def __init__(
+        self,
+        model: ExtractiveModel,
+        recipe: FitRecipe,
+        train: ExampleStore,
+        validation: ExampleStore,
+        folder: Path,
+        *,
+        teacher_logits: dict[int, npt.NDArray[np.float32]] | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        self._device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = model.to(self._device)
+        self._recipe = recipe
+        self._train = train
+        self._validation = validation
+        self._folder = folder
+        self._teacher_logits = teacher_logits
+        self._optimizer = _make_optimizer(model, recipe)
+        self._documents = 0
+        self._step = 0
+        self._seconds = 0.0
+        self._best = -1.0
+        self._rouge: tuple[float, ...] = ()
+        self._next_validation = recipe.validate_every
+        self._average = (
+            {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+            if recipe.average_decay
+            else {}
+        )
+        torch.manual_seed(recipe.seed)
+        if self._state_path.exists():
+            self._resume()
+
+    @property
+    def _state_path(self) -> Path:
+        return self._folder / "state.pt"
+
+    def run(self) -> FitResult:
+        """Fit to the end of the recipe; resumes where an earlier call was stopped.
+
+        Returns:
+            The result; the model holds the best weights.
+        """
+        numbers = np.arange(len(self._validation))
+        lead = mean_rouge(lead_logits(self._validation, numbers), self._validation)
+        began, saved = time.monotonic(), time.monotonic()
+        bar = tqdm(
+            total=self._recipe.documents,
+            initial=self._documents,
+            desc=self._folder.name,
+            unit=" documents",
+            dynamic_ncols=True,
+        )
+        with bar:
+            for group in self._remaining_batches():
+                loss = self._take_step(group)
+                bar.update(len(group))
+                bar.set_postfix_str(f"loss {loss:.3f}, R-1 {self._best:.2f} (lead {lead[0]:.2f})")
+                is_done = self._documents >= self._recipe.documents
+                is_validated = is_done or self._documents >= self._next_validation
+                if is_validated:
+                    self._next_validation += self._recipe.validate_every
+                    self._validate(numbers, lead, loss)
+                if is_validated or time.monotonic() - saved > _SAVE_EVERY_S:
+                    self._seconds += time.monotonic() - began
+                    began = saved = time.monotonic()
+                    self._save()
+        best = load_model(self._folder / "best.safetensors")
+        self._model.load_state_dict(best.state_dict())
+        return FitResult(self._rouge, tuple(lead.tolist()), self._documents, self._seconds)
+
+    def _remaining_batches(self) -> Iterator[npt.NDArray[np.int64]]:
+        """Batches from the present step to the end of the recipe."""
+        n_tokens = self._train.n_tokens()
+        passed = 0
+        epoch = 0
+        while self._documents < self._recipe.documents:
+            batches = plan_epoch(n_tokens, self._recipe.batch_tokens, self._recipe.seed, epoch)
+            for number, group in enumerate(batches):
+                if passed + number < self._step:
+                    continue
+                if self._documents >= self._recipe.documents:
+                    return
+                yield group
+            passed += len(batches)
+            epoch += 1
+
+    def _take_step(self, group: npt.NDArray[np.int64]) -> float:
+        """Show one batch and follow its gradient."""
+        self._model.train()
+        rate = _rate_at(self._documents / self._recipe.documents, self._recipe.warm_up)
+        for parameters in self._optimizer.param_groups:
+            parameters["lr"] = parameters["peak"] * rate
+        batch = make_batch(self._train, group, self._teacher_logits).to(self._device)
+        is_bfloat = self._recipe.precision == "bfloat16"
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=is_bfloat):
+            logits = self._model(batch.token_ids, batch.sentence_ids)
+        loss = total_loss(logits.float(), batch, self._recipe)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.clip)
+        self._optimizer.step()
+        if self._average:
+            # Early on the average follows closely, so that it never holds on to the start.
+            decay = min(self._recipe.average_decay, (1 + self._step) / (10 + self._step))
+            average_into(self._average, self._model, decay)
+        self._step += 1
+        self._documents += len(group)
+        return float(loss.detach())
+
+    def _validate(
+        self, numbers: npt.NDArray[np.int64], lead: npt.NDArray[np.float64], loss: float
+    ) -> None:
+        """Score the validation documents with the averaged weights; keep the best."""
+        present = {n: p.detach().clone() for n, p in self._model.named_parameters()}
+        if self._average:
+            self._model.load_state_dict({**present, **self._average}, strict=False)
+        scored = score_documents(
+            self._model, self._validation, numbers, self._recipe.batch_tokens, self._device
+        )
+        rouge = mean_rouge(scored, self._validation)
+        row = {
+            "documents": self._documents,
+            "loss": loss,
+            "rouge": rouge.tolist(),
+            "lead": lead.tolist(),
+        }
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        if rouge[0] > self._best:
+            self._best = float(rouge[0])
+            self._rouge = tuple(rouge.tolist())
+            save_model(self._model, self._folder / "best.safetensors")
+        self._model.load_state_dict(present, strict=False)
+
+    def _save(self) -> None:
+        """Write everything that a resumption needs."""
+        state = {
+            "recipe": asdict(self._recipe),
+            "model": self._model.state_dict(),
+            "average": self._average,
+            "optimizer": self._optimizer.state_dict(),
+            "progress": self._progress(),
+            "torch_rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+        write_state(state, self._state_path)
+
+    def _progress(self) -> dict[str, Any]:
+        return {
+            "documents": self._documents,
+            "step": self._step,
+            "seconds": self._seconds,
+            "best": self._best,
+            "rouge": list(self._rouge),
+            "next_validation": self._next_validation,
+        }
+
+    def _resume(self) -> None:
+        """Take up the state in the folder."""
+        state = read_state(self._state_path)
+        ours, theirs = asdict(self._recipe), state.get("recipe", {})
+        changed = sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
+        if changed:
+            raise CheckpointError(
+                f"{self._state_path} was written by another recipe (it differs in "
+                f"{', '.join(changed)}); finish it with that recipe, or delete the folder to start "
+                "over"
+            )
+        try:
+            self._model.load_state_dict(state["model"])
+            self._optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"{self._state_path} belongs to another model: {error}; "
+                "delete the folder to start over"
+            ) from error
+        self._average = {name: weight.to(self._device) for name, weight in state["average"].items()}
+        progress = state["progress"]
+        self._documents = progress["documents"]
+        self._step = progress["step"]
+        self._seconds = progress["seconds"]
+        self._best = progress["best"]
+        self._rouge = tuple(progress["rouge"])
+        self._next_validation = progress["next_validation"]
+        torch.set_rng_state(state["torch_rng"])
+        if state.get("cuda_rng") and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["cuda_rng"])
+
+
+def _make_optimizer(model: ExtractiveModel, recipe: FitRecipe) -> torch.optim.AdamW:
+    """AdamW with one rate for the encoder and one for the scorer; vectors do not decay."""
+    groups: list[dict[str, Any]] = []
+    for part, peak in ((model.encoder, recipe.encoder_rate), (model.scorer, recipe.scorer_rate)):
+        for is_matrix in (True, False):
+            chosen = [p for p in part.parameters() if p.requires_grad and (p.ndim > 1) == is_matrix]
+            if chosen:
+                decay = recipe.weight_decay if is_matrix else 0.0
+                groups.append({"params": chosen, "peak": peak, "weight_decay": decay})
+    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98))
+
+
+def _rate_at(progress: float, warm_up: float) -> float:
+    """Share of the peak rate: up linearly over the warm-up, then down linearly to 0."""
+    if progress < warm_up:
+        return (progress + 1e-3) / (warm_up + 1e-3)
+    return max(0.0, (1.0 - progress) / (1.0 - warm_up)) if warm_up < 1.0 else 1.0

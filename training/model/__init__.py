@@ -1,0 +1,1 @@
+"""The models: token encoder with attention patterns, and sentence scorer."""

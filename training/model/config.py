@@ -1,0 +1,66 @@
+"""The shape of a summarization model, teacher or student, as one frozen value."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from training.model.patterns import Pattern, Unmatched
+
+Plan = tuple[tuple[Pattern | None, ...], ...]
+
+
+class Positions(StrEnum):
+    """What a token's position embedding counts from."""
+
+    DOCUMENT = "document"
+    SENTENCE = "sentence"
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A BERT-like encoder of tokens under a small transformer over sentences.
+
+    Attributes:
+        vocabulary: number of token ids.
+        width: size of a token vector.
+        heads: attention heads a layer.
+        feed_forward: inner size of the feed-forward blocks.
+        max_positions: rows of the position table; a token further on uses the last row.
+        position_offset: first row of the position table that is used (2 in RoBERTa, 0 in BERT).
+        token_types: rows of the segment table; with 2, sentences alternate.
+        norm_eps: epsilon of the layer norms.
+        positions: where positions count from.
+        plan: (layers, heads) the pattern of each head, None for a free one.
+        fixed: patterns whose heads have no Q and K.
+        unmatched: where a token without a second copy looks.
+        document_layers: layers over sentences; 0 is a linear scorer on [CLS].
+        document_width: size of a sentence vector there.
+        document_heads: heads of those layers.
+        document_positions: rows of the sentence position table; a sentence further on uses the
+            last row.
+        dropout: probability in the document layers.
+        is_structured: compute pattern heads in the structured form.
+    """
+
+    vocabulary: int
+    width: int
+    heads: int
+    feed_forward: int
+    max_positions: int
+    plan: Plan
+    position_offset: int = 0
+    token_types: int = 1
+    norm_eps: float = 1e-12
+    positions: Positions = Positions.DOCUMENT
+    fixed: frozenset[Pattern] = frozenset({Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
+    unmatched: Unmatched = Unmatched.SELF
+    document_layers: int = 2
+    document_width: int = 256
+    document_heads: int = 4
+    document_positions: int = 24
+    dropout: float = 0.1
+    is_structured: bool = True
+
+    @property
+    def layers(self) -> int:
+        """Token layers."""
+        return len(self.plan)

@@ -1,0 +1,222 @@
+"""Recipes: one experiment in one TOML file, read into frozen dataclasses; unknown keys are errors.
+
+[data]      what the model reads: limits, outlet, how many articles
+[teacher]   the encoder, what stays frozen, how it is fitted
+[student]   the teacher layers it starts from, the pattern of each head, how it is fitted
+"""
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from service.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """What the models are shown.
+
+    Attributes:
+        train: articles to learn from, a path or `hf:NAME:CONFIG:SPLIT`; the command line may
+            override it.
+        validation: articles to choose by, likewise.
+        outlet: only training articles whose field `outlet` is this one; "" for all.
+        max_train: most training articles.
+        max_validation: most validation articles that are scored while fitting.
+        max_tokens: most tokens of a document, [CLS] and [SEP] included.
+        max_sentence_tokens: most tokens of a sentence, likewise.
+    """
+
+    train: str = "hf:cnn_dailymail:3.0.0:train"
+    validation: str = "hf:cnn_dailymail:3.0.0:validation"
+    outlet: str = ""
+    max_train: int = 300_000
+    max_validation: int = 300
+    max_tokens: int = 512
+    max_sentence_tokens: int = 128
+
+
+@dataclass(frozen=True)
+class FitRecipe:
+    """How one model is fitted.
+
+    Attributes:
+        documents: how many training documents are shown in all; passes over the data follow.
+        batch_tokens: most tokens of a batch, padding included.
+        encoder_rate: peak learning rate of the token encoder.
+        scorer_rate: peak learning rate of the scorer.
+        warm_up: share of the steps over which the rates rise from 0; they fall to 0 linearly
+            after it.
+        weight_decay: of all matrices.
+        clip: largest gradient norm.
+        soft_weight: weight of the soft-label loss beside the oracle's.
+        teacher_weight: weight of the listwise KL to the teacher's scores, where a document has
+            them.
+        temperature: of that KL.
+        average_decay: per-step decay of the averaged weights that are kept; 0 keeps the last ones.
+        validate_every: documents between two validations.
+        seed: of order, dropout and new weights.
+        precision: "float32" or "bfloat16" (autocast; pays only where the processor has it).
+    """
+
+    documents: int = 100_000
+    batch_tokens: int = 8_192
+    encoder_rate: float = 1e-4
+    scorer_rate: float = 5e-4
+    warm_up: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    soft_weight: float = 0.5
+    teacher_weight: float = 1.0
+    temperature: float = 2.0
+    average_decay: float = 0.0
+    validate_every: int = 2_000
+    seed: int = 1
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.precision not in {"float32", "bfloat16"}:
+            raise RecipeError(
+                f"precision: expected 'float32' or 'bfloat16', got {self.precision!r}"
+            )
+        for name in ("documents", "batch_tokens", "validate_every"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{name}: expected at least 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class TeacherRecipe:
+    """The BERTSum teacher.
+
+    Attributes:
+        encoder: BERT-like pretrained encoder, a hub name or a folder; the command line may
+            override it.
+        frozen_layers: how many of its lowest layers keep their weights; the embeddings always do.
+        document_layers: layers of the transformer over sentences; 0 is BERTSum's plain linear
+            scorer.
+        document_width: size of a sentence vector in it.
+        document_heads: its heads.
+        document_positions: sentence positions that it tells apart.
+        dropout: probability in it.
+        fit: how it is fitted.
+    """
+
+    encoder: str = "sentence-transformers/all-MiniLM-L6-v2"
+    frozen_layers: int = 0
+    document_layers: int = 2
+    document_width: int = 256
+    document_heads: int = 4
+    document_positions: int = 24
+    dropout: float = 0.1
+    fit: FitRecipe = field(default_factory=FitRecipe)
+
+
+@dataclass(frozen=True)
+class StudentRecipe:
+    """The student that is distilled from the teacher.
+
+    Attributes:
+        layers: the teacher's layers that it starts from, in order.
+        plan: for each of its layers, the pattern of each head: "matching_token", "intra_sentence",
+            "previous_token", "next_token", or "free". One row stands for every layer.
+        positions: "sentence" or "document": what a token's position counts from.
+        unmatched: "self" or "all": where a token without a second copy looks.
+        fixed: patterns whose heads have no Q and K.
+        teacher_documents: how many training documents the teacher scores for the listwise KL.
+        fit: how it is fitted.
+    """
+
+    layers: tuple[int, ...] = (0, 2, 5)
+    plan: tuple[tuple[str, ...], ...] = ()
+    positions: str = "sentence"
+    unmatched: str = "self"
+    fixed: tuple[str, ...] = ("previous_token", "next_token")
+    teacher_documents: int = 0
+    fit: FitRecipe = field(default_factory=FitRecipe)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One experiment.
+
+    Attributes:
+        name: of the bundle that comes out.
+        data: what the models are shown.
+        teacher: the teacher.
+        student: the student.
+    """
+
+    name: str
+    data: DataRecipe = field(default_factory=DataRecipe)
+    teacher: TeacherRecipe = field(default_factory=TeacherRecipe)
+    student: StudentRecipe = field(default_factory=StudentRecipe)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        path: a TOML file.
+
+    Returns:
+        The recipe, with defaults for what the file leaves out.
+
+    Raises:
+        RecipeError: no such file, not TOML, an unknown key, or a value of the wrong kind.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"expected a recipe at {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"expected TOML in {path}: {error}") from error
+    recipe = _build(Recipe, table, where=path.name)
+    assert isinstance(recipe, Recipe)
+    return recipe
+
+
+def _build(kind: type, table: Any, where: str) -> Any:
+    """Make a dataclass from a TOML table, naming what does not fit."""
+    if not isinstance(table, dict):
+        raise RecipeError(f"{where}: expected a table, got {table!r}")
+    hints = typing.get_type_hints(kind)
+    fields = {item.name: item for item in dataclasses.fields(kind)}
+    unknown = sorted(set(table) - set(fields))
+    if unknown:
+        raise RecipeError(
+            f"{where}: unknown key {', '.join(map(repr, unknown))}; known are {', '.join(fields)}"
+        )
+    missing = [
+        name
+        for name, item in fields.items()
+        if name not in table
+        and item.default is dataclasses.MISSING
+        and item.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise RecipeError(f"{where}: expected the key {missing[0]!r}")
+    return kind(
+        **{name: _convert(hints[name], value, f"{where}: {name}") for name, value in table.items()}
+    )
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    """Check one value against its field's type; lists become tuples, whole numbers floats."""
+    if dataclasses.is_dataclass(hint):
+        assert isinstance(hint, type)
+        return _build(hint, value, where)
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise RecipeError(f"{where}: expected a list, got {value!r}")
+        inner = typing.get_args(hint)[0]
+        return tuple(_convert(inner, item, where) for item in value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        name = hint.__name__ if isinstance(hint, type | types.GenericAlias) else str(hint)
+        raise RecipeError(f"{where}: expected {name}, got {value!r}")
+    return value

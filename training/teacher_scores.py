@@ -1,0 +1,130 @@
+"""The teacher's scores of training documents: what the student's listwise loss follows, on disk.
+
+One .npz file holds
+
+    numbers    (documents,) int64 place of each document in its store
+    lengths    (documents,) int64 sentences of each
+    logits     (all sentences,) float32, one document after the other
+    origin     what scored what: the hash of the teacher's file and the source of the documents
+"""
+
+import hashlib
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tqdm import tqdm
+
+from training.data.examples import ExampleStore
+from training.fit.batches import plan_epoch
+from training.fit.validation import score_documents
+from training.model.summarizer_model import ExtractiveModel
+from training.recipe import FitRecipe
+
+ScoresByDocument = dict[int, npt.NDArray[np.float32]]
+
+_ROUND = 256
+_SAVE_EVERY_S = 60.0
+
+
+def first_documents(store: ExampleStore, recipe: FitRecipe, n: int) -> npt.NDArray[np.int64]:
+    """Find the documents that a fit shows first: no other ones are worth scoring.
+
+    Args:
+        store: training examples.
+        recipe: of the fit that will follow the scores.
+        n: how many; fewer where the store has fewer.
+
+    Returns:
+        (documents,) int64, in the order in which they are shown.
+    """
+    batches = plan_epoch(store.n_tokens(), recipe.batch_tokens, recipe.seed, epoch=0)
+    return np.concatenate(batches)[:n]
+
+
+def score_with_teacher(
+    teacher: ExtractiveModel,
+    teacher_path: Path,
+    store: ExampleStore,
+    numbers: npt.NDArray[np.int64],
+    path: Path,
+    batch_tokens: int,
+) -> ScoresByDocument:
+    """Score some documents, or those of them that a call which was stopped has not scored.
+
+    Args:
+        teacher: the fitted teacher.
+        teacher_path: its file, to know its scores by.
+        store: training examples.
+        numbers: (documents,) which ones.
+        path: file of the scores; scores of another teacher or other documents are replaced.
+        batch_tokens: most padded tokens of a batch.
+
+    Returns:
+        By document number, (sentences,) float32 logits.
+    """
+    origin = f"{_hash_file(teacher_path)} {store.description['source']}"
+    origin += f" {store.description['fingerprint']}"
+    wanted = set(numbers.tolist())
+    scored = {n: row for n, row in read_scores(path, origin).items() if n in wanted}
+    missing = np.array([n for n in numbers.tolist() if n not in scored], dtype=np.int64)
+    if not len(missing):
+        return scored
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    teacher = teacher.to(device)
+    saved = time.monotonic()
+    with tqdm(
+        total=len(numbers), initial=len(scored), desc="teacher scores", unit=" documents"
+    ) as bar:
+        for at in range(0, len(missing), _ROUND):
+            chosen = missing[at : at + _ROUND]
+            scored |= score_documents(teacher, store, chosen, batch_tokens, device, bar)
+            if time.monotonic() - saved > _SAVE_EVERY_S:
+                write_scores(scored, path, origin)
+                saved = time.monotonic()
+    write_scores(scored, path, origin)
+    return scored
+
+
+def write_scores(scores: ScoresByDocument, path: Path, origin: str) -> None:
+    """Write scores; a kill at any time leaves the old file or the new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft.npz")
+    np.savez(
+        draft,
+        numbers=np.array(list(scores), dtype=np.int64),
+        lengths=np.array([len(row) for row in scores.values()], dtype=np.int64),
+        logits=np.concatenate([*scores.values(), np.zeros(0, dtype=np.float32)]),
+        origin=np.array(origin),
+    )
+    draft.replace(path)
+
+
+def read_scores(path: Path, origin: str) -> ScoresByDocument:
+    """Read scores.
+
+    Args:
+        path: a file of `write_scores`, or none.
+        origin: what must have scored what.
+
+    Returns:
+        By document number, (sentences,) float32 logits; empty when there is no file, it is damaged,
+        or its scores are of another origin: they can be made again.
+    """
+    try:
+        with np.load(path) as file:
+            if str(file["origin"]) != origin:
+                return {}
+            ends = np.cumsum(file["lengths"])[:-1]
+            rows = np.split(file["logits"], ends)
+            return dict(zip(file["numbers"].tolist(), rows, strict=True))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
