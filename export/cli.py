@@ -1,0 +1,95 @@
+"""The commands `export` and `record`. Heavy packages are imported when a command runs, not before."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--run",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Run folder with a finished student.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Bundle folder to write; RUN/bundle when not given.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["optimum", "torch"]),
+    default="optimum",
+    show_default=True,
+    help="What traces the graph; both make the same one.",
+)
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=3),
+    help="Most tokens the service reads of a document; as in training when not given.",
+)
+@click.option(
+    "--verify-documents",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="Validation documents on which torch, float ONNX and int8 are compared.",
+)
+def export(
+    folder: Path, out: Path | None, backend: str, max_tokens: int | None, verify_documents: int
+) -> None:
+    """Turn a run's student into a bundle: ONNX, int8, verified, packed.
+
+    \b
+    Example:
+        patsum export --run runs/news
+        patsum serve --bundle runs/news/bundle
+    """
+    from export.export_run import export_run
+    from export.to_onnx import Backend
+
+    bundle = export_run(
+        folder,
+        out or folder / "bundle",
+        backend=Backend(backend),
+        max_tokens=max_tokens,
+        n_documents=verify_documents,
+    )
+    click.echo(f"packed {bundle.version} into {bundle.path}")
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path, file_okay=False))
+@click.argument(
+    "reports", nargs=-1, type=click.Path(path_type=Path, dir_okay=False), required=True
+)
+def record(bundle: Path, reports: tuple[Path, ...]) -> None:
+    """Put measurements into a bundle's manifest and model card.
+
+    REPORTS are files of `patsum evaluate --json`, the headline first; one of `--faithfulness` may be among them.
+
+    \b
+    Example:
+        patsum evaluate --data val.jsonl --bundle runs/news/bundle --json val.json
+        patsum record runs/news/bundle val.json
+    """
+    from export.pack import record_results
+    from service.errors import DataError
+
+    quality, faithfulness = [], None
+    for path in reports:
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(f"expected a report of `patsum evaluate --json` at {path}: {error}") from error
+        if "rouge1" in fields:
+            quality.append(fields)
+        elif "comprehensiveness" in fields:
+            faithfulness = fields
+        else:
+            raise DataError(f"expected a report of `patsum evaluate --json` at {path}, got other JSON")
+    written = record_results(bundle, quality, faithfulness)
+    click.echo(f"recorded {len(reports)} reports in {written.path}")

@@ -1,0 +1,130 @@
+"""The graph that is exported: one document in; scores, sentence-level attention and pattern shares out.
+
+Attention leaves the graph pooled by sentence, never as a map over tokens.
+
+Source:
+    Pattern shares follow Kobayashi et al. 2020 (arXiv:2004.10102): what counts is the norm of what a head writes,
+    not its attention weight alone.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from training.model.patterns import Pattern
+from training.model.summarizer_model import ExtractiveModel, ModelRecord
+
+FREE = "free"
+OUTPUT_NAMES = ("scores", "document_attention", "matching_attention", "pattern_shares")
+
+
+def pattern_names(model: ExtractiveModel) -> tuple[str, ...]:
+    """Names of the columns of pattern_shares: the patterns that some head carries, then "free" if any has none."""
+    carried = {pattern for row in model.config.plan for pattern in row}
+    names = [pattern.value for pattern in Pattern if pattern in carried]
+    return (*names, FREE) if None in carried else tuple(names)
+
+
+class ExplainedModel(nn.Module):
+    """An extractive model that also tells where its heads looked.
+
+    Args:
+        model: the student; it is not changed.
+        has_taps: also return every layer's input and gathered heads, so that they bear names in the graph.
+    """
+
+    def __init__(self, model: ExtractiveModel, *, has_taps: bool = False) -> None:
+        super().__init__()
+        self.model = model.eval()
+        self.has_taps = has_taps
+        names = pattern_names(model)
+        for number, layer in enumerate(model.encoder.layers):
+            attention = layer.attention
+            n_heads, width = attention.n_heads, attention.head_width
+            order = list(attention.head_order)
+            columns = attention.output.weight.detach().unflatten(1, (n_heads, width))  # D H d
+            gram = torch.einsum("dhi,dhj->hij", columns, columns)[order]  # H d d
+            carried = [_name_of(model.config.plan[number][head]) for head in order]
+            members = torch.tensor([[float(name == c) for name in names] for c in carried])  # H P
+            self.register_buffer(f"gram_{number}", gram)
+            self.register_buffer(f"members_{number}", members)
+
+    def output_names(self) -> tuple[str, ...]:
+        """Names of what `forward` returns, in order."""
+        taps = [
+            f"layer{number}.{what}"
+            for number in range(self.model.config.layers)
+            for what in ("input", "heads")
+        ]
+        return (*OUTPUT_NAMES, *taps) if self.has_taps else OUTPUT_NAMES
+
+    def forward(self, token_ids: Tensor, sentence_ids: Tensor) -> tuple[Tensor, ...]:
+        """Score one document.
+
+        Args:
+            token_ids: (tokens,) int64.
+            sentence_ids: (tokens,) int64, 0, 0, 1, 1, …; no padding.
+
+        Returns:
+            scores (sentences,) in [0, 1]; document_attention and matching_attention (sentences, sentences),
+            rows sum to 1; pattern_shares (sentences, patterns), rows sum to 1; then the taps, if asked for.
+        """
+        record = self.model.new_record()
+        logits = self.model(token_ids[None], sentence_ids[None], record)[0]
+        starts = torch.nonzero(_is_start(sentence_ids))[:, 0]
+        members = (sentence_ids[None, :] == sentence_ids[starts][:, None]).to(logits.dtype)  # S T
+        outputs = (
+            torch.sigmoid(logits),
+            self._document_attention(record, members),
+            self._matching_attention(record, members),
+            self._pattern_shares(record, starts),
+        )
+        if not self.has_taps:
+            return outputs
+        taps = [
+            tap[0]
+            for layer in record.token_layers
+            for tap in (layer.x, layer.gathered)
+            if tap is not None
+        ]
+        return (*outputs, *taps)
+
+    def _document_attention(self, record: ModelRecord, members: Tensor) -> Tensor:
+        """Mean over the heads of the document layers."""
+        if not record.document_attention:
+            return torch.eye(members.shape[0])
+        return torch.stack([layer[0].mean(dim=0) for layer in record.document_attention]).mean(0)
+
+    def _matching_attention(self, record: ModelRecord, members: Tensor) -> Tensor:
+        """Mean over the matching heads, pooled by sentence: averaged over who looks, summed over what is seen."""
+        maps = [
+            layer.weights[Pattern.MATCHING_TOKEN][0].mean(dim=0)
+            for layer in record.token_layers
+            if Pattern.MATCHING_TOKEN in layer.weights
+        ]
+        if not maps:
+            return members @ members.T / members.sum(dim=1, keepdim=True)
+        tokens = torch.stack(maps).mean(dim=0)  # T T
+        pooled = members @ (tokens @ members.T)
+        return pooled / members.sum(dim=1, keepdim=True)
+
+    def _pattern_shares(self, record: ModelRecord, starts: Tensor) -> Tensor:
+        """Norm of what each pattern's heads write into a sentence's [CLS], over all layers, as shares."""
+        total: Tensor | float = 0.0
+        for number, layer in enumerate(record.token_layers):
+            assert layer.gathered is not None
+            gram, members = self.get_buffer(f"gram_{number}"), self.get_buffer(f"members_{number}")
+            heads = layer.gathered[0].index_select(0, starts)  # S H*d
+            heads = heads.unflatten(-1, (gram.shape[0], gram.shape[1])).transpose(0, 1)  # H S d
+            squares = ((heads @ gram) * heads).sum(dim=-1).clamp(min=0.0)  # H S
+            total = total + squares.sqrt().T @ members  # S P
+        assert isinstance(total, Tensor)
+        return total / total.sum(dim=-1, keepdim=True).clamp(min=1e-12)
+
+
+def _name_of(pattern: Pattern | None) -> str:
+    return FREE if pattern is None else pattern.value
+
+
+def _is_start(sentence_ids: Tensor) -> Tensor:
+    before = torch.cat([torch.full_like(sentence_ids[:1], -1), sentence_ids[:-1]])
+    return sentence_ids != before

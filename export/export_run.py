@@ -1,0 +1,89 @@
+"""From a run folder to a bundle: trace, quantize, verify, pack."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.pack import pack_bundle
+from export.quantize import quantize
+from export.to_onnx import Backend, export_onnx
+from export.verify import Limits, Verification, verify
+from service.inference.bundle import Bundle
+from training.fit.checkpoint import load_model
+from training.recipe import Recipe, read_recipe
+from training.run import Run
+
+
+def export_run(
+    folder: Path,
+    out: Path,
+    *,
+    backend: Backend = Backend.OPTIMUM,
+    max_tokens: int | None = None,
+    n_documents: int = 200,
+    limits: Limits | None = None,
+) -> Bundle:
+    """Make a bundle of a run's student.
+
+    The float and int8 graphs and `verification.json` stay in RUN/export.
+
+    Args:
+        folder: a run whose student is finished.
+        out: bundle folder to write.
+        backend: what traces the graph.
+        max_tokens: most tokens that the service reads; as in training when not given.
+        n_documents: validation documents to compare the forms on; fewer if there are fewer.
+        limits: how far apart the forms may be; the defaults of `Limits` when not given.
+
+    Returns:
+        The bundle, verified.
+
+    Raises:
+        CheckpointError: the student is missing.
+        DataError: the validation examples are missing.
+        ExportError: a form differs from the trained model by more than its limit.
+    """
+    run = Run(folder)
+    result = run.student.read_result()
+    recipe = read_recipe(run.recipe_path)
+    model = load_model(run.student.model_path)
+    _, validation = run.open_examples(recipe.data)
+    step = max(1, math.ceil(len(validation) / n_documents))
+    export_folder = folder / "export"
+    float_path, int8_path = export_folder / "float.onnx", export_folder / "int8.onnx"
+    export_onnx(model, float_path, backend)
+    quantize(float_path, int8_path)
+    numbers = np.arange(0, len(validation), step).tolist()
+    measured = verify(model, float_path, int8_path, validation, numbers, limits)
+    (export_folder / "verification.json").write_text(json.dumps(measured.to_json(), indent=2) + "\n")
+    encoder_files = run.encoder_files(recipe.data)
+    if max_tokens is not None:
+        settings = dataclasses.replace(encoder_files.settings, max_tokens=max_tokens)
+        encoder_files = dataclasses.replace(encoder_files, settings=settings)
+    return pack_bundle(
+        out,
+        name=recipe.name,
+        model=model,
+        model_path=int8_path,
+        weights="int8",
+        encoder_files=encoder_files,
+        training=_describe_training(run, recipe, result, measured),
+    )
+
+
+def _describe_training(
+    run: Run, recipe: Recipe, result: dict[str, Any], measured: Verification
+) -> dict[str, Any]:
+    """What the manifest says of how the model came to be."""
+    return {
+        "recipe": recipe.name,
+        "base_encoder": recipe.teacher.encoder,
+        "training_data": f"{recipe.data.train}, outlet {recipe.data.outlet or 'any'}",
+        "teacher": run.teacher.read_result(),
+        "student": result,
+        "verification": measured.to_json(),
+    }

@@ -1,0 +1,108 @@
+"""The model card: what a bundle's manifest says, as a page for people."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_METRICS = (("rouge1", "R-1"), ("rouge2", "R-2"), ("rougeL", "R-L"))
+
+
+def write_model_card(manifest: dict[str, Any], path: Path) -> None:
+    """Write the card of a bundle as Markdown.
+
+    Args:
+        manifest: fields of its manifest.json.
+        path: file to write.
+    """
+    path.write_text("\n".join(_lines(manifest)) + "\n", encoding="utf-8")
+
+
+def _lines(manifest: dict[str, Any]) -> Iterator[str]:
+    model, training = manifest["model"], manifest["training"]
+    size = sum(entry["bytes"] for entry in manifest["files"].values()) / 1e6
+    yield f"# {manifest['name']}"
+    yield ""
+    yield (
+        f"An extractive summarizer for news in {', '.join(manifest['languages'])}: "
+        f"{model['layers']} token layers of width {model['width']} with {model['heads']} heads, "
+        f"{model['document_layers']} layers over sentences, {model['weights']}, {size:.1f} MB in all. "
+        f"Made by patsum on {manifest['created']}; {manifest['license']}."
+    )
+    yield ""
+    yield f"- model.onnx sha256 `{manifest['files']['model.onnx']['sha256']}`"
+    yield f"- reads at most {manifest['encoder']['max_tokens']} tokens of a document"
+    for key, value in sorted(training.items()):
+        if not isinstance(value, dict):
+            yield f"- {key.replace('_', ' ')}: {value}"
+    yield ""
+    yield from _patterns(model)
+    yield from _quality(manifest["quality"])
+    yield from _faithfulness(manifest["faithfulness"])
+    yield "## What it is not for"
+    yield ""
+    yield (
+        "It quotes; it does not rewrite, check facts or judge. It was trained on lower-cased English news of two "
+        "outlets (2007 to 2015), so it prefers what such papers put first, and other genres and languages are "
+        "untested ground. Attention shows where heads looked, not why a sentence was chosen."
+    )
+
+
+def _patterns(model: dict[str, Any]) -> Iterator[str]:
+    yield "## Which head may look where"
+    yield ""
+    yield "| layer | " + " | ".join(str(head) for head in range(model["heads"])) + " |"
+    yield "|---" * (model["heads"] + 1) + "|"
+    for number, row in enumerate(model["patterns"]):
+        cells = [(name or "free").replace("_token", "").replace("_sentence", "") for name in row]
+        yield f"| {number} | " + " | ".join(cells) + " |"
+    yield ""
+    yield (
+        "matching: other copies of the same token; intra: the same sentence; previous, next: the neighbour. "
+        f"A token without a second copy looks at {model['unmatched']}."
+    )
+    yield ""
+
+
+def _quality(reports: list[dict[str, Any]]) -> Iterator[str]:
+    if not reports:
+        return
+    yield "## Quality"
+    yield ""
+    yield "ROUGE F1 with 95 % bootstrap intervals; the difference is paired over documents."
+    yield ""
+    yield "| data | n | system | R-1 | R-2 | R-L |"
+    yield "|---|---|---|---|---|---|"
+    for report in reports:
+        lead = report["lead3"]
+        where = f"| {report['data']} | {report['n']} "
+        yield where + "| this model | " + _cells(report) + " |"
+        yield where + "| Lead-3 | " + _cells(lead) + " |"
+        yield where + "| oracle | " + _cells(report["oracle"]) + " |"
+        difference = report["difference"]
+        yield where + "| this model - Lead-3 | " + " | ".join(
+            "{:+.2f} [{:+.2f}, {:+.2f}]".format(*difference[key]) for key, _ in _METRICS
+        ) + " |"
+    yield ""
+    for report in reports:
+        yield f"- `{report['command']}` on `{report['model']}`"
+    yield ""
+
+
+def _cells(scores: dict[str, Any]) -> str:
+    return " | ".join(
+        "{:.2f} [{:.2f}, {:.2f}]".format(scores[key], *scores["interval"][key])
+        for key, _ in _METRICS
+    )
+
+
+def _faithfulness(measured: dict[str, Any] | None) -> Iterator[str]:
+    if measured is None:
+        return
+    yield "## Faithfulness of the attention evidence"
+    yield ""
+    yield (
+        f"On {measured['n']} documents: comprehensiveness {measured['comprehensiveness']:.4f}, sufficiency "
+        f"{measured['sufficiency']:.4f}, Kendall tau with leaving one sentence out "
+        f"{measured['leaveOneOutKendallTau']:+.3f}."
+    )
+    yield ""
