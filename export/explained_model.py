@@ -66,7 +66,8 @@ class ExplainedModel(nn.Module):
 
         Returns:
             scores (sentences,) in [0, 1]; document_attention and matching_attention (sentences, sentences),
-            rows sum to 1; pattern_shares (sentences, patterns), rows sum to 1; then the taps, if asked for.
+            rows sum to 1; pattern_shares (sentences, patterns), rows sum to 1; then the taps, if asked for,
+            (1, tokens, width) each.
         """
         record = self.model.new_record()
         logits = self.model(token_ids[None], sentence_ids[None], record)[0]
@@ -81,7 +82,7 @@ class ExplainedModel(nn.Module):
         if not self.has_taps:
             return outputs
         taps = [
-            tap[0]
+            tap
             for layer in record.token_layers
             for tap in (layer.x, layer.gathered)
             if tap is not None

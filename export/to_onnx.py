@@ -74,23 +74,24 @@ def reopen_layer(graph: onnx.ModelProto, layer: int) -> onnx.ModelProto:
         layer: from 0.
 
     Returns:
-        A graph with the inputs token_ids, sentence_ids and `layerN.input` (tokens, width), and the output
-        `layerN.heads` (tokens, width), heads in the order in which they are computed.
+        A graph with the inputs token_ids, sentence_ids and `layerN.input` (1, tokens, width), and the output
+        `layerN.heads` (1, tokens, width), heads in the order in which they are computed.
     """
     cut = onnx.ModelProto()
     cut.CopyFrom(graph)
-    source, target = f"layer{layer}.input", f"layer{layer}.heads"
+    source, target = (
+        onnx.helper.make_tensor_value_info(
+            f"layer{layer}.{what}", onnx.TensorProto.FLOAT, [1, "tokens", "width"]
+        )
+        for what in ("input", "heads")
+    )
     for node in cut.graph.node:
         for place, name in enumerate(node.output):
-            if name == source:
-                node.output[place] = f"{source}.unused"
-    for name, into in ((source, cut.graph.input), (target, None)):
-        info = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["tokens", None])
-        if into is not None:
-            into.append(info)
-        else:
-            del cut.graph.output[:]
-            cut.graph.output.append(info)
+            if name == source.name:
+                node.output[place] = f"{name}.before_cut"
+    cut.graph.input.append(source)
+    del cut.graph.output[:]
+    cut.graph.output.append(target)
     return cut
 
 
@@ -145,7 +146,7 @@ _BACKENDS: Mapping[Backend, Callable[[ExplainedModel, Path], None]] = {
 
 
 def _output_axes(explained: ExplainedModel) -> dict[str, dict[int, str]]:
-    taps = {name: {0: "tokens"} for name in explained.output_names()[len(OUTPUT_NAMES) :]}
+    taps = {name: {1: "tokens"} for name in explained.output_names()[len(OUTPUT_NAMES) :]}
     return {**_OUTPUT_AXES, **taps}
 
 

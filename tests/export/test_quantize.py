@@ -1,0 +1,54 @@
+"""int8: what rounding keeps, and that a token's numbers depend on that token alone."""
+
+import numpy as np
+import onnx
+import onnxruntime
+from hypothesis import given
+from hypothesis import strategies as st
+
+from export.quantize import round_to_int8
+from tests.export.documents import random_document
+
+
+@given(seed=st.integers(0, 1_000), axis=st.sampled_from([0, 1]), levels=st.sampled_from([63, 127]))
+def test_rounding_errs_by_half_a_step_at_most(seed, axis, levels):
+    values = np.random.default_rng(seed).normal(size=(7, 5)).astype(np.float32)
+    rounded, scales = round_to_int8(values, axis, levels)
+    assert np.abs(rounded.astype(int)).max() <= levels
+    assert (np.abs(rounded * scales - values) <= scales * 0.501).all()
+
+
+def test_a_matrix_of_zeros_stays_zero():
+    rounded, scales = round_to_int8(np.zeros((3, 4), dtype=np.float32), 1, 127)
+    assert not rounded.any()
+    assert np.isfinite(scales).all()
+
+
+def test_every_large_matrix_and_table_is_int8(graphs):
+    graph = onnx.load(graphs["int8"]).graph
+    large_floats = [
+        item.name
+        for item in graph.initializer
+        if item.data_type == onnx.TensorProto.FLOAT
+        and len(item.dims) == 2
+        and int(np.prod(item.dims)) > 20_000
+    ]
+    assert large_floats == []
+    assert {node.op_type for node in graph.node} >= {"MatMulInteger", "QuantizeLinear"}
+
+
+def test_integer_products_cannot_overflow_sixteen_bits(graphs):
+    """Two u8 x s8 products are added in 16 bits on processors without VNNI."""
+    graph = onnx.load(graphs["int8"]).graph
+    weights = {item.name: onnx.numpy_helper.to_array(item) for item in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "MatMulInteger":
+            assert 2 * 255 * int(np.abs(weights[node.input[1]].astype(int)).max()) <= 32_767
+
+
+def test_int8_scores_stay_close_to_float(graphs):
+    sessions = {form: onnxruntime.InferenceSession(str(path)) for form, path in graphs.items()}
+    for seed in range(5):
+        document = random_document(seed, 15)
+        scores = {form: session.run(["scores"], document)[0] for form, session in sessions.items()}
+        np.testing.assert_allclose(scores["int8"], scores["float"], atol=0.02)

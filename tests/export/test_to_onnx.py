@@ -1,0 +1,86 @@
+"""The float graph says what torch says, whatever the back end and the size of the document."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from export.explained_model import OUTPUT_NAMES, ExplainedModel, pattern_names
+from export.to_onnx import Backend, export_onnx
+from tests.export.documents import random_document
+
+
+@pytest.mark.parametrize("backend", list(Backend))
+def test_both_back_ends_agree_with_torch_on_documents_of_any_size(backend, small_student, tmp_path):
+    export_onnx(small_student, tmp_path / "model.onnx", backend)
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    assert [output.name for output in session.get_outputs()] == list(OUTPUT_NAMES)
+    explained = ExplainedModel(small_student)
+    for seed, (n_sentences, longest) in enumerate([(1, 3), (2, 30), (9, 12), (40, 20)]):
+        document = random_document(seed, n_sentences, longest)
+        with torch.no_grad():
+            expected = explained(*(torch.from_numpy(array) for array in document.values()))
+        for name, theirs, ours in zip(
+            OUTPUT_NAMES, session.run(None, document), expected, strict=True
+        ):
+            np.testing.assert_allclose(theirs, ours.numpy(), atol=1e-5, err_msg=name)
+
+
+def test_attention_and_shares_are_distributions(graphs):
+    session = onnxruntime.InferenceSession(str(graphs["int8"]))
+    scores, document_attention, matching_attention, shares = session.run(
+        None, random_document(1, 12)
+    )
+    assert ((scores >= 0) & (scores <= 1)).all()
+    for rows in (document_attention, matching_attention, shares):
+        np.testing.assert_allclose(rows.sum(axis=1), 1.0, atol=1e-5)
+        assert (rows >= 0).all()
+
+
+def test_shares_have_one_column_a_pattern_and_one_for_free_heads(small_student):
+    assert pattern_names(small_student) == (
+        "matching_token",
+        "intra_sentence",
+        "previous_token",
+        "next_token",
+        "free",
+    )
+
+
+def test_pattern_shares_are_the_norms_of_what_the_heads_write(small_student):
+    """Worked out the long way: each head's slice of the output projection applied to what it read at [CLS]."""
+    document = {k: torch.from_numpy(v) for k, v in random_document(4, 3).items()}
+    record = small_student.new_record()
+    names = pattern_names(small_student)
+    with torch.no_grad():
+        shares = ExplainedModel(small_student)(**document)[3]
+        small_student(document["token_ids"][None], document["sentence_ids"][None], record)
+    expected = torch.zeros(3, len(names))
+    starts = [int((document["sentence_ids"] == s).nonzero()[0, 0]) for s in range(3)]
+    for number, layer in enumerate(small_student.encoder.layers):
+        read = layer.attention.heads_of(record.token_layers[number])[0]  # T H d
+        for head, pattern in enumerate(small_student.config.plan[number]):
+            width = layer.attention.head_width
+            columns = layer.attention.output.weight[:, head * width : (head + 1) * width]
+            written = read[starts, head] @ columns.T
+            column = names.index("free" if pattern is None else pattern.value)
+            expected[:, column] += written.norm(dim=1).detach()
+    expected /= expected.sum(dim=1, keepdim=True)
+    torch.testing.assert_close(shares, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_matching_attention_is_the_token_map_summed_by_sentence(small_student):
+    document = {k: torch.from_numpy(v) for k, v in random_document(6, 4).items()}
+    record = small_student.new_record()
+    with torch.no_grad():
+        pooled = ExplainedModel(small_student)(**document)[2]
+        small_student(document["token_ids"][None], document["sentence_ids"][None], record)
+    maps = [layer.weights["matching_token"][0].mean(0) for layer in record.token_layers]
+    tokens = torch.stack(maps).mean(0)
+    ids = document["sentence_ids"]
+    for i in range(4):
+        for j in range(4):
+            block = tokens[ids == i][:, ids == j]
+            assert float(pooled[i, j]) == pytest.approx(
+                float(block.sum(1).mean().detach()), abs=1e-5
+            )
