@@ -1,4 +1,4 @@
-"""The commands `export` and `record`. Heavy packages are imported when a command runs, not before."""
+"""The commands `export` and `record`; heavy packages are imported when a command runs."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ import click
 def export(
     folder: Path, out: Path | None, backend: str, max_tokens: int | None, verify_documents: int
 ) -> None:
-    """Turn a run's student into a bundle: ONNX, int8, verified, packed.
+    r"""Turn a run's student into a bundle: ONNX, int8, verified, packed.
 
     \b
     Example:
@@ -63,13 +63,12 @@ def export(
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path, file_okay=False))
-@click.argument(
-    "reports", nargs=-1, type=click.Path(path_type=Path, dir_okay=False), required=True
-)
+@click.argument("reports", nargs=-1, type=click.Path(path_type=Path, dir_okay=False), required=True)
 def record(bundle: Path, reports: tuple[Path, ...]) -> None:
-    """Put measurements into a bundle's manifest and model card.
+    r"""Put measurements into a bundle's manifest and model card.
 
-    REPORTS are files of `patsum evaluate --json`, the headline first; one of `--faithfulness` may be among them.
+    REPORTS are files of `patsum evaluate --json`, the headline first; one of `--faithfulness` may
+    be among them.
 
     \b
     Example:
@@ -84,12 +83,16 @@ def record(bundle: Path, reports: tuple[Path, ...]) -> None:
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise DataError(f"expected a report of `patsum evaluate --json` at {path}: {error}") from error
+            raise DataError(
+                f"expected a report of `patsum evaluate --json` at {path}: {error}"
+            ) from error
         if "rouge1" in fields:
             quality.append(fields)
         elif "comprehensiveness" in fields:
             faithfulness = fields
         else:
-            raise DataError(f"expected a report of `patsum evaluate --json` at {path}, got other JSON")
+            raise DataError(
+                f"expected a report of `patsum evaluate --json` at {path}, got other JSON"
+            )
     written = record_results(bundle, quality, faithfulness)
     click.echo(f"recorded {len(reports)} reports in {written.path}")

@@ -1,15 +1,16 @@
-"""The graph that is exported: one document in; scores, sentence-level attention and pattern shares out.
+"""The graph that is exported: one document in; scores, attention and pattern shares out.
 
 Attention leaves the graph pooled by sentence, never as a map over tokens.
 
 Source:
-    Pattern shares follow Kobayashi et al. 2020 (arXiv:2004.10102): what counts is the norm of what a head writes,
-    not its attention weight alone.
+    Pattern shares follow Kobayashi et al. 2020 (arXiv:2004.10102): what counts is the norm of
+    what a head writes, not its attention weight alone.
 """
 
 import torch
 from torch import Tensor, nn
 
+from training.model.attention import PatternedAttention
 from training.model.patterns import Pattern
 from training.model.summarizer_model import ExtractiveModel, ModelRecord
 
@@ -18,7 +19,7 @@ OUTPUT_NAMES = ("scores", "document_attention", "matching_attention", "pattern_s
 
 
 def pattern_names(model: ExtractiveModel) -> tuple[str, ...]:
-    """Names of the columns of pattern_shares: the patterns that some head carries, then "free" if any has none."""
+    """Names of the columns of pattern_shares: carried patterns, then "free" if a head has none."""
     carried = {pattern for row in model.config.plan for pattern in row}
     names = [pattern.value for pattern in Pattern if pattern in carried]
     return (*names, FREE) if None in carried else tuple(names)
@@ -29,7 +30,8 @@ class ExplainedModel(nn.Module):
 
     Args:
         model: the student; it is not changed.
-        has_taps: also return every layer's input and gathered heads, so that they bear names in the graph.
+        has_taps: also return every layer's input and gathered heads, so that they bear names in
+            the graph.
     """
 
     def __init__(self, model: ExtractiveModel, *, has_taps: bool = False) -> None:
@@ -39,6 +41,7 @@ class ExplainedModel(nn.Module):
         names = pattern_names(model)
         for number, layer in enumerate(model.encoder.layers):
             attention = layer.attention
+            assert isinstance(attention, PatternedAttention)
             n_heads, width = attention.n_heads, attention.head_width
             order = list(attention.head_order)
             columns = attention.output.weight.detach().unflatten(1, (n_heads, width))  # D H d
@@ -65,9 +68,10 @@ class ExplainedModel(nn.Module):
             sentence_ids: (tokens,) int64, 0, 0, 1, 1, …; no padding.
 
         Returns:
-            scores (sentences,) in [0, 1]; document_attention and matching_attention (sentences, sentences),
-            rows sum to 1; pattern_shares (sentences, patterns), rows sum to 1; then the taps, if asked for,
-            (1, tokens, width) each.
+            scores (sentences,) in [0, 1]; document_attention and matching_attention (sentences,
+            sentences),
+            rows sum to 1; pattern_shares (sentences, patterns), rows sum to 1; then the taps, if
+            asked for, (1, tokens, width) each.
         """
         record = self.model.new_record()
         logits = self.model(token_ids[None], sentence_ids[None], record)[0]
@@ -96,7 +100,7 @@ class ExplainedModel(nn.Module):
         return torch.stack([layer[0].mean(dim=0) for layer in record.document_attention]).mean(0)
 
     def _matching_attention(self, record: ModelRecord, members: Tensor) -> Tensor:
-        """Mean over the matching heads, pooled by sentence: averaged over who looks, summed over what is seen."""
+        """Mean of the matching heads: averaged over who looks, summed over what is seen."""
         maps = [
             layer.weights[Pattern.MATCHING_TOKEN][0].mean(dim=0)
             for layer in record.token_layers
@@ -109,7 +113,7 @@ class ExplainedModel(nn.Module):
         return pooled / members.sum(dim=1, keepdim=True)
 
     def _pattern_shares(self, record: ModelRecord, starts: Tensor) -> Tensor:
-        """Norm of what each pattern's heads write into a sentence's [CLS], over all layers, as shares."""
+        """Norms of what each pattern's heads write into a sentence's [CLS], as shares."""
         total: Tensor | float = 0.0
         for number, layer in enumerate(record.token_layers):
             assert layer.gathered is not None

@@ -59,7 +59,9 @@ def export_run(
     quantize(float_path, int8_path)
     numbers = np.arange(0, len(validation), step).tolist()
     measured = verify(model, float_path, int8_path, validation, numbers, limits)
-    (export_folder / "verification.json").write_text(json.dumps(measured.to_json(), indent=2) + "\n")
+    (export_folder / "verification.json").write_text(
+        json.dumps(measured.to_json(), indent=2) + "\n"
+    )
     encoder_files = run.encoder_files(recipe.data)
     if max_tokens is not None:
         settings = dataclasses.replace(encoder_files.settings, max_tokens=max_tokens)

@@ -25,7 +25,8 @@ def _lines(manifest: dict[str, Any]) -> Iterator[str]:
     yield (
         f"An extractive summarizer for news in {', '.join(manifest['languages'])}: "
         f"{model['layers']} token layers of width {model['width']} with {model['heads']} heads, "
-        f"{model['document_layers']} layers over sentences, {model['weights']}, {size:.1f} MB in all. "
+        f"{model['document_layers']} layers over sentences, {model['weights']}, "
+        f"{size:.1f} MB in all. "
         f"Made by patsum on {manifest['created']}; {manifest['license']}."
     )
     yield ""
@@ -41,9 +42,10 @@ def _lines(manifest: dict[str, Any]) -> Iterator[str]:
     yield "## What it is not for"
     yield ""
     yield (
-        "It quotes; it does not rewrite, check facts or judge. It was trained on lower-cased English news of two "
-        "outlets (2007 to 2015), so it prefers what such papers put first, and other genres and languages are "
-        "untested ground. Attention shows where heads looked, not why a sentence was chosen."
+        "It quotes; it does not rewrite, check facts or judge. It was trained on lower-cased "
+        "English news of 2007 to 2015, so it prefers what such papers put first; other genres and "
+        "languages are untested ground. Attention shows where heads looked, not why a sentence "
+        "was chosen."
     )
 
 
@@ -57,7 +59,8 @@ def _patterns(model: dict[str, Any]) -> Iterator[str]:
         yield f"| {number} | " + " | ".join(cells) + " |"
     yield ""
     yield (
-        "matching: other copies of the same token; intra: the same sentence; previous, next: the neighbour. "
+        "matching: other copies of the same token; intra: the same sentence; "
+        "previous, next: the neighbour. "
         f"A token without a second copy looks at {model['unmatched']}."
     )
     yield ""
@@ -79,9 +82,14 @@ def _quality(reports: list[dict[str, Any]]) -> Iterator[str]:
         yield where + "| Lead-3 | " + _cells(lead) + " |"
         yield where + "| oracle | " + _cells(report["oracle"]) + " |"
         difference = report["difference"]
-        yield where + "| this model - Lead-3 | " + " | ".join(
-            "{:+.2f} [{:+.2f}, {:+.2f}]".format(*difference[key]) for key, _ in _METRICS
-        ) + " |"
+        yield (
+            where
+            + "| this model - Lead-3 | "
+            + " | ".join(
+                "{:+.2f} [{:+.2f}, {:+.2f}]".format(*difference[key]) for key, _ in _METRICS
+            )
+            + " |"
+        )
     yield ""
     for report in reports:
         yield f"- `{report['command']}` on `{report['model']}`"
@@ -101,8 +109,9 @@ def _faithfulness(measured: dict[str, Any] | None) -> Iterator[str]:
     yield "## Faithfulness of the attention evidence"
     yield ""
     yield (
-        f"On {measured['n']} documents: comprehensiveness {measured['comprehensiveness']:.4f}, sufficiency "
-        f"{measured['sufficiency']:.4f}, Kendall tau with leaving one sentence out "
+        f"On {measured['n']} documents: comprehensiveness "
+        f"{measured['comprehensiveness']:.4f}, sufficiency {measured['sufficiency']:.4f}, "
+        "Kendall tau with leaving one sentence out "
         f"{measured['leaveOneOutKendallTau']:+.3f}."
     )
     yield ""

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -71,8 +70,7 @@ def pack_bundle(
         "languages": ["en"],
         "license": "Apache-2.0",
         "files": {
-            file: _describe_file(draft / file)
-            for file in (MODEL_FILE, TOKENIZER_FILE, PUNKT_FILE)
+            file: _describe_file(draft / file) for file in (MODEL_FILE, TOKENIZER_FILE, PUNKT_FILE)
         },
         "encoder": {
             "max_tokens": settings.max_tokens,
@@ -99,7 +97,8 @@ def record_results(
     Args:
         path: the bundle.
         reports: of `patsum evaluate --json`; they replace the ones recorded before.
-        faithfulness: of `patsum evaluate --faithfulness`, as the manifest holds it; None keeps what is there.
+        faithfulness: of `patsum evaluate --faithfulness`, as the manifest holds it; None keeps
+            what is there.
 
     Returns:
         The bundle, read again.
@@ -119,7 +118,7 @@ def record_results(
 def _write_manifest(path: Path, fields: dict[str, Any]) -> None:
     draft = path / (MANIFEST_FILE + ".draft")
     draft.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(draft, path / MANIFEST_FILE)
+    draft.replace(path / MANIFEST_FILE)
     write_model_card(fields, path / "README.md")
 
 
@@ -135,7 +134,9 @@ def _describe_model(config: ModelConfig, names: tuple[str, ...], weights: str) -
         "heads": config.heads,
         "document_layers": config.document_layers,
         "unmatched": config.unmatched.value,
-        "patterns": [[pattern.value if pattern else None for pattern in row] for row in config.plan],
+        "patterns": [
+            [pattern.value if pattern else None for pattern in row] for row in config.plan
+        ],
         "pattern_names": list(names),
         "weights": weights,
         "opset": OPSET,

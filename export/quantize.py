@@ -1,19 +1,21 @@
-"""Float ONNX to int8: matrix weights per output channel, activations per token, embedding tables per row.
+"""Float ONNX to int8, with one scale for each token, output channel and embedding row.
 
-onnxruntime's own dynamic quantization takes one activation scale for a whole tensor, so one token's outlier moves every
-other token's numbers, and a head that must not see a token would still feel it. Ours takes one scale a token:
+onnxruntime's own dynamic quantization takes one activation scale for a whole tensor, so one token's
+outlier moves every other token's numbers, and a head that must not see a token would still feel it.
+Ours takes one scale a token:
 
     q[t] = round(x[t] / s[t]) + 128        s[t] = max |x[t]| / 127          uint8
     y    = (q - 128) @ w * s[t] * c        c = one scale an output channel  int32, then float
 
 so that what a token's numbers become depends on that token alone, in int8 as in float.
 
-Weights take 7 of the 8 bits. Processors without VNNI add u8 x s8 products in pairs of 16 bits, and full-range
-weights overflow there without a word; 7 bits cannot. The integer products are then the same on every processor.
+Weights take 7 of the 8 bits. Processors without VNNI add u8 x s8 products in pairs of 16 bits, and
+full-range weights overflow there without a word; 7 bits cannot. The integer products are then the
+same on every processor.
 
 What stays in float, and why:
 
-    products of two activations          attention; both sides change with the text, and errors add up
+    products of two activations          attention: both sides change with the text
     the last projection, to one number   it decides the ranking, and holds 256 weights
     the Gram matrices                    they only weigh explanations, and are small
     layer norms, softmax, GELU           no matrix product
@@ -21,6 +23,7 @@ What stays in float, and why:
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -117,8 +120,8 @@ def _shared_constants() -> list[onnx.TensorProto]:
 
 
 def _quantize_tokens(x: str) -> Iterator[onnx.NodeProto]:
-    """x (1, tokens, width) float -> x.q uint8 and x.s (1, tokens, 1) float."""
-    steps = (
+    """X (1, tokens, width) float -> x.q uint8 and x.s (1, tokens, 1) float."""
+    steps: tuple[tuple[str, list[str], str, dict[str, Any]], ...] = (
         ("Abs", [x], f"{x}.abs", {}),
         ("ReduceMax", [f"{x}.abs", "int8/last_axis"], f"{x}.max", {"keepdims": 1}),
         ("Max", [f"{x}.max", "int8/tiny"], f"{x}.range", {}),

@@ -1,6 +1,7 @@
-"""A student as a float32 ONNX file: masks built inside the graph, every size free, heads that can be reopened.
+"""A student as a float32 ONNX file: masks built inside the graph, every size free.
 
-Two back ends make the same graph: `optimum` with a custom OnnxConfig, and plain `torch.onnx`.
+Two back ends make the same graph: `optimum` with a custom OnnxConfig, and plain `torch.onnx`. The
+attention of each layer can be cut out of the file again and examined.
 """
 
 import warnings
@@ -41,9 +42,10 @@ def export_onnx(
 ) -> onnx.ModelProto:
     """Write a model as float32 ONNX.
 
-    The graph takes token_ids and sentence_ids, (tokens,) int64, and returns scores, document_attention,
-    matching_attention and pattern_shares. Its values `layerN.input` and `layerN.heads` are each layer's input and
-    gathered heads; `reopen_layer` makes a graph of what lies between them.
+    The graph takes token_ids and sentence_ids, (tokens,) int64, and returns scores,
+    document_attention,
+    matching_attention and pattern_shares. Its values `layerN.input` and `layerN.heads` are each
+    layer's input and gathered heads; `reopen_layer` makes a graph of what lies between them.
 
     Args:
         model: the student.
@@ -56,7 +58,8 @@ def export_onnx(
     explained = ExplainedModel(model, has_taps=True).eval()
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings(), torch.no_grad():
-        # The tracer warns of Python values that it takes as constants; all of ours are numbers of heads.
+        # The tracer warns of Python values that it takes as constants; all of ours are numbers of
+        # heads.
         warnings.simplefilter("ignore")
         _BACKENDS[backend](explained, path)
     graph = onnx.load(path)
@@ -74,8 +77,8 @@ def reopen_layer(graph: onnx.ModelProto, layer: int) -> onnx.ModelProto:
         layer: from 0.
 
     Returns:
-        A graph with the inputs token_ids, sentence_ids and `layerN.input` (1, tokens, width), and the output
-        `layerN.heads` (1, tokens, width), heads in the order in which they are computed.
+        A graph with the inputs token_ids, sentence_ids and `layerN.input` (1, tokens, width), and
+        the output `layerN.heads` (1, tokens, width), heads in the order in which they are computed.
     """
     cut = onnx.ModelProto()
     cut.CopyFrom(graph)
@@ -119,9 +122,13 @@ def _export_with_optimum(explained: ExplainedModel, path: Path) -> None:
             assert framework == "pt"
             return _example_inputs(explained)
 
-    config = BertConfig(vocab_size=explained.model.config.vocabulary)
+    config = BertConfig(  # type: ignore[no-untyped-call]
+        vocab_size=explained.model.config.vocabulary
+    )
     explained.config = config  # type: ignore[assignment]  # optimum reads and writes model.config
-    export(explained, ExtractiveOnnxConfig(config), path, opset=OPSET, disable_dynamic_axes_fix=True)
+    export(
+        explained, ExtractiveOnnxConfig(config), path, opset=OPSET, disable_dynamic_axes_fix=True
+    )
 
 
 def _export_with_torch(explained: ExplainedModel, path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Does the exported model still say what the trained one said? Three comparisons, each with a limit.
+"""Does the exported model still say what the trained one said?
 
-    torch, float ONNX     scores equal within a tolerance
-    float ONNX, int8      the same ranking (Kendall tau) and the same ROUGE-1
+torch, float ONNX     scores equal within a tolerance
+float ONNX, int8      the same ranking (Kendall tau) and the same ROUGE-1
 """
 
 from collections.abc import Sequence

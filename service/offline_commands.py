@@ -32,6 +32,8 @@ OUTLINES = {
     "distill": Outline("Distil the teacher into a small student.", "training"),
     "evaluate": Outline("Measure ROUGE and faithfulness of a model.", "training"),
     "export": Outline("Turn a student into a verified int8 bundle.", "export"),
+    "record": Outline("Put measurements into a bundle's manifest and card.", "export"),
+    "punkt": Outline("Train the sentence splitter's parameters on raw articles.", "training"),
 }
 
 _UNKNOWN = Outline("A command of another distribution.", "training")

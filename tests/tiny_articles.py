@@ -1,18 +1,16 @@
-"""Articles by a small grammar, of words that the tiny tokenizer knows; two sentences make the summary."""
+"""Articles by a small grammar, of words that the tiny tokenizer knows."""
 
 import json
 import random
 
-NOUNS = (
-    "bridge city council ferry harbour market mayor minister money rain report river road school "
-    "storm train vote water wind year"
-).split()
-VERBS = "was had made did would will|be will|like could|have has|been may|do".split()
-PLACES = "at before by down for from in on over to with".split()
+SUBJECTS = ("bridge", "city", "council", "ferry", "harbour", "market", "mayor", "minister", "money")
+OBJECTS = ("rain", "report", "river", "road", "school", "storm", "train", "vote", "water", "wind")
+VERBS = ("was", "had", "made", "did", "would like", "will be", "could have", "has been", "may do")
+PLACES = ("at", "before", "by", "down", "for", "from", "in", "on", "over", "to", "with")
 
 
 def tiny_articles(n, seed):
-    """Make articles, the same ones for the same seed, as rows of a data file."""
+    """Make articles as rows of a data file; two sentences of each are its summary."""
     generator = random.Random(seed)
     for number in range(n):
         sentences = [_make_sentence(generator) for _ in range(generator.randint(5, 9))]
@@ -31,9 +29,8 @@ def write_tiny_articles(path, n, seed):
 
 
 def _make_sentence(generator):
-    subject, other, place = generator.sample(NOUNS, 3)
-    verb = generator.choice(VERBS).replace("|", " ")
-    words = [generator.choice(("The", "One", "This")), subject, verb, "the", other]
+    words = [generator.choice(("The", "One", "This")), generator.choice(SUBJECTS)]
+    words += [generator.choice(VERBS), "the", generator.choice(OBJECTS)]
     if generator.random() < 0.7:
-        words += [generator.choice(PLACES), "the", place]
+        words += [generator.choice(PLACES), "the", generator.choice(SUBJECTS)]
     return " ".join(words) + "."

@@ -175,6 +175,8 @@ def _field_detail(error: Mapping[str, Any]) -> str:
         case "length_rules" | "document_source" | "duplicate_id":
             return message
     expected = message.removeprefix("Input should be ")
+    if expected.startswith(("less", "greater")):
+        expected = f"a number {expected}"
     return f"expected {expected[:1].lower()}{expected[1:]}, got {_describe(error['input'])}"
 
 

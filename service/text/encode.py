@@ -3,7 +3,8 @@
     text -> sentence spans -> [CLS] s1 [SEP] [CLS] s2 [SEP] …   token_ids
                                0    0  0     1    1  1          sentence_ids
 
-Everything else that the model needs (positions, masks) is derived from these two arrays inside the model.
+Everything else that the model needs (positions, masks) is derived from these two arrays inside
+the model.
 """
 
 import hashlib
@@ -134,8 +135,8 @@ class TextEncoder:
     def fingerprint(self, texts: Iterable[str] = PROBE_TEXTS) -> str:
         """Hash what this encoder makes of the probe texts.
 
-        Two encoders with one fingerprint cut and encode alike; a bundle carries the fingerprint of the
-        encoder that its model was trained with, and refuses to start with another.
+        Two encoders with one fingerprint cut and encode alike; a bundle carries the fingerprint
+        of the encoder that its model was trained with, and refuses to start with another.
 
         Returns:
             sha256, 64 hexadecimal digits.

@@ -1,4 +1,4 @@
-"""What the tests of training share: a tiny pretrained encoder, prepared examples, a tiny model."""
+"""What the tests of training share: a tiny pretrained encoder and prepared examples."""
 
 import pytest
 
@@ -38,33 +38,3 @@ def tiny_examples(tmp_path_factory):
         )
         for name, n, seed in (("train", 30, 1), ("validation", 6, 2))
     )
-
-
-@pytest.fixture
-def make_tiny_model():
-    """Make a student of two layers with every pattern, its weights drawn with a seed."""
-    import torch
-
-    from tests.tiny_bundle import tiny_tokenizer
-    from training.model.config import ModelConfig, Positions
-    from training.model.patterns import Pattern
-    from training.model.summarizer_model import ExtractiveModel
-
-    def make(seed=0, **changes):
-        torch.manual_seed(seed)
-        shape = {
-            "vocabulary": tiny_tokenizer().get_vocab_size(),
-            "width": 32,
-            "heads": 4,
-            "feed_forward": 48,
-            "max_positions": 128,
-            "plan": (tuple(Pattern), (None, None, *tuple(Pattern)[:2])),
-            "positions": Positions.SENTENCE,
-            "document_layers": 1,
-            "document_width": 16,
-            "document_heads": 2,
-            "document_positions": 6,
-        }
-        return ExtractiveModel(ModelConfig(**{**shape, **changes}))
-
-    return make

@@ -5,8 +5,10 @@ A folder holds
     examples.json            counts, limits, the encoder's fingerprint, the source
     token_ids.i32            all documents' tokens, one after the other
     sentence_lengths.i32     tokens of every encoded sentence, likewise
-    soft_labels.f32          label of every encoded sentence, in [0, 1]; 1 is the oracle's own choice
-    offsets.npy              (documents + 1, 3) where each document starts in the two streams and in articles.jsonl
+    soft_labels.f32          label of every encoded sentence, in [0, 1]; 1 is the oracle's own
+    choice
+    offsets.npy              (documents + 1, 3) where each document starts in the two streams and
+    in articles.jsonl
     articles.jsonl           id, summary and the encoded sentences' texts, for ROUGE
 
 Labels are made on the sentences that the encoder cut and kept, never on others.
@@ -22,12 +24,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from service.errors import DataError
 from service.text.encode import EncoderSettings, TextEncoder
 from service.text.sentences import SentenceSplitter
-from tokenizers import Tokenizer
 from training.data.articles import Article
 from training.data.oracle import soft_labels
 
@@ -112,7 +114,8 @@ class ExampleStore:
 
     def n_tokens(self) -> npt.NDArray[np.int64]:
         """(documents,) int64 length of each document in tokens."""
-        return np.diff(self._offsets[:, 0])
+        lengths: npt.NDArray[np.int64] = np.diff(self._offsets[:, 0])
+        return lengths
 
     def article(self, number: int) -> dict[str, Any]:
         """Texts of one document: keys id, summary, sentences."""
@@ -133,7 +136,8 @@ def prepare_examples(
 ) -> ExampleStore:
     """Encode and label articles, and write them to a folder.
 
-    The folder appears whole at the end, or not at all. An article without a sentence is left out and counted.
+    The folder appears whole at the end, or not at all. An article without a sentence is left out
+    and counted.
 
     Args:
         articles: read once, in order.

@@ -69,7 +69,8 @@ def mean_rouge(
         chosen = select_sentences(logits, row["sentences"], _RULE, Redundancy.TRIGRAM)
         summary = [row["sentences"][index] for index in in_order(chosen, Order.OFFSET)]
         figures.append(rouge_scores(summary, row["summary"]))
-    return np.mean(figures, axis=0, dtype=np.float64)
+    mean: npt.NDArray[np.float64] = np.mean(figures, axis=0, dtype=np.float64)
+    return mean
 
 
 def lead_logits(

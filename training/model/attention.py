@@ -138,7 +138,8 @@ class PatternedAttention(nn.Module):
         """
         assert record.gathered is not None
         back = [self.head_order.index(head) for head in range(self.n_heads)]
-        return record.gathered.unflatten(-1, (self.n_heads, self.head_width))[:, :, back]
+        heads: Tensor = record.gathered.unflatten(-1, (self.n_heads, self.head_width))
+        return heads[:, :, back]
 
     def _attend_fixed(self, group: _HeadGroup, value: Tensor, layout: Layout) -> Tensor:
         """Average the values over the places of the pattern."""
@@ -152,9 +153,9 @@ class PatternedAttention(nn.Module):
         self, query: Tensor, key: Tensor, value: Tensor, layout: Layout
     ) -> Tensor:
         """Attend inside each sentence alone, as one small block a sentence."""
-        blocks = [_to_blocks(array, layout, self.head_width) for array in (query, key, value)]
+        q, k, v = (_to_blocks(array, layout, self.head_width) for array in (query, key, value))
         mask = layout.block_mask[:, None, None, :]  # G 1 1 L
-        read = F.scaled_dot_product_attention(*blocks, attn_mask=mask)  # G H L d
+        read = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # G H L d
         rows = read.transpose(1, 2).flatten(2)  # G L H*d
         n_longest = layout.block_index.shape[1]
         flat = rows.flatten(0, 1).index_select(0, layout.group_ids * n_longest + layout.places)
@@ -188,7 +189,8 @@ class PatternedAttention(nn.Module):
         return pattern_mask(pattern, layout.token_ids, layout.sentence_ids, self.unmatched)[:, None]
 
     def _split_heads(self, array: Tensor) -> Tensor:
-        return array.unflatten(-1, (-1, self.head_width)).transpose(1, 2)
+        heads: Tensor = array.unflatten(-1, (-1, self.head_width))
+        return heads.transpose(1, 2)
 
     def _rows(self, heads: list[int]) -> slice | Tensor:
         """Rows of Q, K, V (columns of the output) that belong to these heads, in this order."""

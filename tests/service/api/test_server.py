@@ -51,14 +51,14 @@ def test_process_serves_and_ends_on_sigterm(start_process, tiny_bundle):
     assert response.status_code == 200
     assert "server" not in response.headers
     process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=60)
+    _, log = process.communicate(timeout=300)
     assert process.returncode in (0, -signal.SIGTERM)
     assert "Traceback" not in log
 
 
 def test_process_with_an_unusable_bundle_ends_with_one_line(start_process, tmp_path):
     process = start_process("--port", "0", "--bundle", str(tmp_path))
-    _, log = process.communicate(timeout=60)
+    _, log = process.communicate(timeout=300)
     assert process.returncode == 2
     assert log.splitlines()[-1].startswith("patsum: error: expected the manifest of a bundle")
     assert "Traceback" not in log
@@ -68,7 +68,7 @@ def test_process_on_a_taken_port_ends_with_one_line(start_process, tiny_bundle):
     with listen("127.0.0.1", 0) as listener:
         port = str(listener.getsockname()[1])
         process = start_process("--port", port, "--bundle", str(tiny_bundle))
-        _, log = process.communicate(timeout=60)
+        _, log = process.communicate(timeout=300)
     assert process.returncode == 2
     assert log.startswith(f"patsum: error: expected to listen on 127.0.0.1:{port}, got ")
 

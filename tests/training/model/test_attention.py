@@ -1,4 +1,4 @@
-"""The heads of one layer: two forms of the same numbers, and nothing read from outside a pattern."""
+"""The heads of one layer: two forms, the same numbers, and nothing read from outside a pattern."""
 
 import pytest
 import torch
@@ -76,20 +76,20 @@ def test_structured_form_equals_the_dense_one_with_gradients(plan, fixed, unmatc
 def test_patterned_head_reads_nothing_outside_its_pattern(
     unmatched, fixed, is_structured, document, seed
 ):
-    arrays = padded_batch(document)
+    n_tokens = sum(map(len, document))
+    arrays = padded_batch(*[document] * n_tokens)  # row i of the batch is for token i
     layout = lay_out(*arrays)
     plan = (NEXT, MATCHING, INTRA, PREVIOUS)
     layer = make_layer(plan, fixed=fixed, unmatched=unmatched, is_structured=is_structured)
-    x = draw_vectors(arrays[0], seed=seed)
-    before = head_outputs(layer, x, layout)[0]
+    x = draw_vectors(arrays[0][:1], seed=seed).repeat(n_tokens, 1, 1)
+    other = 100 * draw_vectors(arrays[0], seed=seed + 1)
+    before = head_outputs(layer, x, layout)
+    each = torch.arange(n_tokens)
     for head, pattern in enumerate(plan):
-        mask = pattern_mask(pattern, *arrays, unmatched)[0]
-        for i in range(x.shape[1]):
-            may_matter = mask[i].clone()
-            may_matter[i] |= pattern not in fixed  # the query is its own
-            changed = torch.where(may_matter[:, None], x, 100 * draw_vectors(x[..., 0], seed=5))
-            after = head_outputs(layer, changed, layout)[0]
-            assert torch.equal(after[i, head], before[i, head])
+        may_matter = pattern_mask(pattern, *arrays, unmatched)[each, each]
+        may_matter[each, each] |= pattern not in fixed  # the query is the token's own
+        after = head_outputs(layer, torch.where(may_matter[..., None], x, other), layout)
+        assert torch.equal(after[each, each, head], before[each, each, head])
 
 
 @pytest.mark.parametrize("is_structured", [True, False])

@@ -1,4 +1,4 @@
-"""The token encoder: without patterns it is the BERT of transformers, with them sentences stay apart."""
+"""The token encoder: the BERT of transformers without patterns; with them, sentences stay apart."""
 
 import pytest
 import torch
@@ -7,6 +7,7 @@ from transformers import DistilBertConfig, DistilBertModel
 from service.errors import CheckpointError
 from tests.padded_batch import padded_batch
 from tests.tiny_encoder import tiny_bert, tiny_roberta
+from tests.tiny_model import tiny_model
 from training.model.layout import lay_out
 from training.model.patterns import Pattern
 from training.model.summarizer_model import from_pretrained_encoder
@@ -40,8 +41,8 @@ def test_roberta_of_transformers_agrees(tmp_path):
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_sentence_does_not_know_its_neighbours_where_all_heads_stay_inside(make_tiny_model):
-    encoder = make_tiny_model(plan=((Pattern.INTRA_SENTENCE,) * 4,) * 2).encoder.eval()
+def test_sentence_does_not_know_its_neighbours_where_all_heads_stay_inside():
+    encoder = tiny_model(plan=((Pattern.INTRA_SENTENCE,) * 4,) * 2).encoder.eval()
     with torch.no_grad():
         document = encoder(lay_out(*padded_batch(BATCH[0])))[0]
         alone = [encoder(lay_out(*padded_batch([sentence])))[0] for sentence in BATCH[0]]

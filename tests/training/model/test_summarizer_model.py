@@ -5,6 +5,7 @@ import torch
 
 from service.errors import CheckpointError
 from tests.padded_batch import padded_batch
+from tests.tiny_model import tiny_model
 from training.model.layout import lay_out
 from training.model.patterns import Pattern
 from training.model.summarizer_model import student_from_teacher
@@ -16,8 +17,8 @@ BATCH = (
 )
 
 
-def test_score_in_a_batch_equals_that_of_the_single_document(make_tiny_model):
-    model = make_tiny_model().double().eval()
+def test_score_in_a_batch_equals_that_of_the_single_document():
+    model = tiny_model().double().eval()
     with torch.no_grad():
         batch = model(*padded_batch(*BATCH))
         for row, document in enumerate(BATCH):
@@ -25,8 +26,8 @@ def test_score_in_a_batch_equals_that_of_the_single_document(make_tiny_model):
             torch.testing.assert_close(batch[row, : len(document)], single, rtol=1e-12, atol=1e-12)
 
 
-def test_sentences_look_only_at_real_sentences(make_tiny_model):
-    model = make_tiny_model().eval()
+def test_sentences_look_only_at_real_sentences():
+    model = tiny_model().eval()
     record = model.new_record()
     with torch.no_grad():
         model(*padded_batch(*BATCH), record)
@@ -36,8 +37,8 @@ def test_sentences_look_only_at_real_sentences(make_tiny_model):
     assert len(record.token_layers) == 2
 
 
-def test_without_document_layers_the_scorer_is_linear_on_cls(make_tiny_model):
-    model = make_tiny_model(document_layers=0).eval()
+def test_without_document_layers_the_scorer_is_linear_on_cls():
+    model = tiny_model(document_layers=0).eval()
     token_ids, sentence_ids = padded_batch(BATCH[0])
     with torch.no_grad():
         tokens = model.encoder(lay_out(token_ids, sentence_ids))[0]
@@ -46,8 +47,8 @@ def test_without_document_layers_the_scorer_is_linear_on_cls(make_tiny_model):
     torch.testing.assert_close(logits, tokens[[0, 4, 7]] @ score.weight[0] + score.bias)
 
 
-def test_student_starts_with_the_chosen_layers_and_all_else(make_tiny_model):
-    teacher = make_tiny_model(seed=1)
+def test_student_starts_with_the_chosen_layers_and_all_else():
+    teacher = tiny_model(seed=1)
     student = student_from_teacher(teacher, (1,), plan=((Pattern.NEXT_TOKEN, None) * 2,))
     theirs = teacher.state_dict()
     for name, weight in student.state_dict().items():
@@ -57,28 +58,28 @@ def test_student_starts_with_the_chosen_layers_and_all_else(make_tiny_model):
     assert student.config.plan == ((Pattern.NEXT_TOKEN, None) * 2,)
 
 
-def test_student_does_not_share_weights_with_its_teacher(make_tiny_model):
-    teacher = make_tiny_model()
+def test_student_does_not_share_weights_with_its_teacher():
+    teacher = tiny_model()
     student = student_from_teacher(teacher, (0, 1))
     with torch.no_grad():
         student.encoder.layers[0].up.weight.zero_()
     assert teacher.encoder.layers[0].up.weight.any()
 
 
-def test_full_copy_scores_as_its_teacher(make_tiny_model):
-    teacher = make_tiny_model().eval()
+def test_full_copy_scores_as_its_teacher():
+    teacher = tiny_model().eval()
     student = student_from_teacher(teacher, (0, 1), plan=teacher.config.plan).eval()
     arrays = padded_batch(*BATCH)
     assert torch.equal(student(*arrays), teacher(*arrays))
 
 
 @pytest.mark.parametrize("layers", [(), (2,), (0, -1)])
-def test_layer_outside_the_teacher_is_refused(make_tiny_model, layers):
+def test_layer_outside_the_teacher_is_refused(layers):
     with pytest.raises(CheckpointError, match=r"a teacher with 2 \(0 to 1\)"):
-        student_from_teacher(make_tiny_model(), layers)
+        student_from_teacher(tiny_model(), layers)
 
 
 @pytest.mark.parametrize("plan", [((None,) * 4,), ((None,) * 4, (None,) * 3)])
-def test_plan_of_another_shape_is_refused(make_tiny_model, plan):
+def test_plan_of_another_shape_is_refused(plan):
     with pytest.raises(CheckpointError, match="expected a plan of 2 layers x 4 heads"):
-        student_from_teacher(make_tiny_model(), (0, 1), plan=plan)
+        student_from_teacher(tiny_model(), (0, 1), plan=plan)

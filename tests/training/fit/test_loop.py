@@ -1,0 +1,138 @@
+"""The loop: it learns, and a fit that was killed ends where an undisturbed one does."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from service.errors import CheckpointError
+from tests.tiny_model import tiny_model
+from training.data.examples import ExampleStore
+from training.fit.checkpoint import write_state
+from training.fit.loop import Fit
+from training.recipe import FitRecipe
+
+RECIPE = FitRecipe(
+    documents=48,
+    batch_tokens=300,
+    encoder_rate=1e-3,
+    scorer_rate=1e-3,
+    validate_every=12,
+    average_decay=0.9,
+    seed=4,
+)
+
+
+class Stop(BaseException):
+    """Stands for a kill: nothing of ours catches it."""
+
+
+class StoppingStore(ExampleStore):
+    """A store that ends the fit when it has been read so many times."""
+
+    def __init__(self, path, n_reads):
+        super().__init__(path)
+        self._n_left = n_reads
+
+    def __getitem__(self, number):
+        self._n_left -= 1
+        if self._n_left < 0:
+            raise Stop
+        return super().__getitem__(number)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny_examples, tmp_path_factory):
+    """Folder, result and last weights of a fit that nothing stopped."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    fit, model = start_fit(folder, *tiny_examples)
+    return folder, fit.run(), model.state_dict()
+
+
+def start_fit(folder, train, validation, *, recipe=RECIPE, model_seed=0, **options):
+    model = tiny_model(model_seed)
+    return Fit(model, recipe, train, validation, folder, **options), model
+
+
+@pytest.mark.parametrize("n_reads", [30, 37, 45])
+def test_killed_and_resumed_fit_ends_with_the_same_weights(
+    undisturbed, tiny_examples, tmp_path, n_reads
+):
+    folder, expected, weights = undisturbed
+    train, validation = tiny_examples
+    fit, _ = start_fit(tmp_path, StoppingStore(train.path, n_reads), validation)
+    with pytest.raises(Stop):
+        fit.run()
+    assert (tmp_path / "state.pt").exists()
+    # Another seed: not one weight of the fresh model may survive the resumption.
+    resumed, model = start_fit(tmp_path, train, validation, model_seed=9)
+    result = resumed.run()
+    assert replace(result, seconds=0.0) == replace(expected, seconds=0.0)
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, weights[name]), name
+    assert (tmp_path / "log.jsonl").read_text() == (folder / "log.jsonl").read_text()
+
+
+def test_finished_fit_is_not_fitted_again(undisturbed, tiny_examples, tmp_path):
+    folder, expected, weights = undisturbed
+    log = (folder / "log.jsonl").read_text()
+    fit, model = start_fit(folder, StoppingStore(tiny_examples[0].path, 0), tiny_examples[1])
+    assert fit.run() == expected
+    assert all(torch.equal(w, weights[name]) for name, w in model.state_dict().items())
+    assert (folder / "log.jsonl").read_text() == log
+
+
+def test_result_tells_of_the_best_validation_and_of_lead_3(undisturbed):
+    folder, result, _ = undisturbed
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert result.rouge == tuple(max((row["rouge"] for row in rows), key=lambda r: r[0]))
+    assert all(tuple(row["lead"]) == result.lead for row in rows)
+    assert result.to_json()["lead3"]["rouge1"] == result.lead[0]
+    assert RECIPE.documents <= result.documents < RECIPE.documents + 10
+    assert rows[-1]["documents"] == result.documents
+
+
+def test_loss_goes_down(undisturbed):
+    folder, _, _ = undisturbed
+    losses = [json.loads(line)["loss"] for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert losses[-1] < losses[0]
+
+
+def test_frozen_weights_stay(tiny_examples, tmp_path):
+    fit, model = start_fit(tmp_path, *tiny_examples, recipe=replace(RECIPE, documents=6))
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    fit.run()
+    changed = {name for name, w in model.state_dict().items() if not torch.equal(w, before[name])}
+    assert not any(name.startswith("encoder.embeddings.") for name in changed)
+    assert any(name.startswith("encoder.layers.0.") for name in changed)
+    assert any(name.startswith("scorer.") for name in changed)
+
+
+def test_teacher_scores_change_the_fit(undisturbed, tiny_examples, tmp_path):
+    train, validation = tiny_examples
+    logits = {n: -train[n].soft_labels for n in range(len(train))}
+    fit, model = start_fit(tmp_path, train, validation, teacher_logits=logits)
+    fit.run()
+    assert not torch.equal(
+        model.state_dict()["scorer.score.weight"], undisturbed[2]["scorer.score.weight"]
+    )
+
+
+def test_state_of_another_recipe_is_refused(undisturbed, tiny_examples):
+    recipe = replace(RECIPE, encoder_rate=2e-3, seed=5)
+    with pytest.raises(CheckpointError, match=r"differs in encoder_rate, seed\)"):
+        start_fit(undisturbed[0], *tiny_examples, recipe=recipe)
+
+
+def test_state_of_another_model_is_refused(undisturbed, tiny_examples):
+    with pytest.raises(CheckpointError, match="belongs to another model"):
+        Fit(tiny_model(document_width=8), RECIPE, *tiny_examples, undisturbed[0])
+
+
+@pytest.mark.parametrize("write", [lambda path: path.write_bytes(b"torn"), None])
+def test_damaged_or_foreign_state_is_refused(tiny_examples, tmp_path, write):
+    path = tmp_path / "state.pt"
+    (write or (lambda path: write_state({"step": 1}, path)))(path)
+    with pytest.raises(CheckpointError, match=r"state\.pt"):
+        start_fit(tmp_path, *tiny_examples)
