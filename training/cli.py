@@ -12,7 +12,7 @@ import click
 
 from training.evaluate.command import evaluate
 
-__all__ = ["distill", "evaluate", "prepare", "teacher"]
+__all__ = ["distill", "evaluate", "prepare", "punkt", "teacher"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -81,6 +81,38 @@ def prepare(
     )
     click.echo(preparation.prepare_train(train or chosen.data.train, jobs))
     click.echo(preparation.prepare_validation(validation or chosen.data.validation, jobs))
+
+
+@click.command(epilog="Example: patsum punkt news.jsonl.xz --out punkt.json")
+@click.argument(
+    "articles",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="JSON file to write.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=2_000,
+    show_default=True,
+    help="Articles read of each file.",
+)
+def punkt(articles: tuple[Path, ...], out: Path, limit: int) -> None:
+    """Train the sentence splitter on cased ARTICLES, files of JSON lines (.xz) with key "article".
+
+    Give the result to `patsum prepare --punkt`; a bundle carries the parameters it was made with.
+    """
+    from service.text.punkt_json import write_punkt
+    from training.data.punkt import train_punkt
+
+    write_punkt(train_punkt(articles, limit), out)
+    click.echo(f"{out}: {out.stat().st_size} bytes")
 
 
 @click.command(epilog="Example: patsum teacher training/recipes/news.toml --run runs/news")

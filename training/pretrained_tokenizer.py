@@ -21,7 +21,7 @@ def load_pretrained_tokenizer(name_or_path: str) -> Tokenizer:
     from transformers import AutoTokenizer
 
     try:
-        wrapped = AutoTokenizer.from_pretrained(name_or_path)
+        wrapped = AutoTokenizer.from_pretrained(name_or_path)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"expected the tokenizer of a pretrained encoder at {name_or_path!r} "

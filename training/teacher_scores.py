@@ -115,7 +115,7 @@ def read_scores(path: Path, origin: str) -> ScoresByDocument:
         or its scores are of another origin: they can be made again.
     """
     try:
-        with np.load(path) as file:
+        with path.open("rb") as raw, np.load(raw) as file:
             if str(file["origin"]) != origin:
                 return {}
             ends = np.cumsum(file["lengths"])[:-1]

@@ -6,18 +6,16 @@ abbreviation.
 
 _TITLES = """
     adm brig capt cmdr col cpl cpt det dr fr gen gov hon insp lt maj messrs mr mrs ms pfc pres prof
-    pvt rep reps rev sen
-    sens sgt spc supt drs"""
+    pvt rep reps rev sen sens sgt spc supt drs"""
 _NAMES = "jr sr st ste mt ft jos wm"
 _COMPANIES = "assn assoc bros co corp dept dist inc ltd mfg univ"
 _PLACES = """
-    ariz ave blvd calif colo conn d.c fla ga hwy ky md mich minn mont n.c n.d n.h n.j n.m n.y neb
-    nev okla pa penn rd s.c
-    s.d sq tenn tex u.a.e u.k u.n u.s u.s.a va vt w.va wis wyo"""
+    ariz ave blvd calif colo conn d.c fla ga hwy ky md mich minn n.c n.d n.h n.j n.m n.y neb nev
+    okla pa penn rd s.c s.d sq tenn tex u.a.e u.k u.n u.s u.s.a va vt w.va wis wyo"""
 _TIMES = "a.d a.m b.c p.m jan feb aug sept oct nov dec"
-_LATIN = "a.k.a al ca cf e.g et etc i.e ibid seq viz vs v c p.s"
+_LATIN = "a.k.a al ca cf e.g etc i.e ibid seq viz vs v c p.s"
 _DEGREES = "b.a b.sc d.phil j.d m.a m.d m.p m.sc ph.d"
-_MEASURES = "approx cm est hr hrs kg km lb lbs max min misc mph oz tel yr yrs"
+_MEASURES = "approx cm hr hrs kg km lb lbs misc mph oz tel yr yrs"
 _BOOKS = "ed eds op pp trans vol vols"
 
 _ALL = (_TITLES, _NAMES, _COMPANIES, _PLACES, _TIMES, _LATIN, _DEGREES, _MEASURES, _BOOKS)

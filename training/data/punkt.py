@@ -33,8 +33,8 @@ def train_punkt(paths: Iterable[Path], limit: int) -> PunktParameters:
     Args:
         paths: xz-compressed JSON lines with a text field `article`, cased, a paragraph a line; read
             in this order.
-        limit: articles read of each file, from its beginning; about 25 MB of memory and 13 ms an
-            article.
+        limit: articles read of each file, from its beginning; about 13 ms each,
+            326 MB of memory at 1,400 articles.
 
     Returns:
         nltk's parameters, to be written by `write_punkt`.

@@ -29,7 +29,8 @@ def test_a_frequent_abbreviation_is_learned_and_a_rare_name_is_not(tmp_path: Pat
         tmp_path / "news.jsonl.xz", [*ARTICLES, "It was all about Foley. Nobody spoke of Foley."]
     )
     learned = train_punkt([path], limit=100)
-    assert learned.abbrev_types == ABBREVIATIONS | {"asst"}
+    assert learned.abbrev_types >= ABBREVIATIONS | {"asst"}
+    assert "foley" not in learned.abbrev_types
     assert learned.sent_starters >= SENTENCE_STARTERS
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.padded_batch import documents, padded_batch
@@ -49,6 +49,7 @@ def seen_by_token(pattern, token_ids, sentence_ids):
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
+@settings(max_examples=40)
 @given(batch=st.lists(documents, min_size=1, max_size=3), unmatched=st.sampled_from(Unmatched))
 def test_mask_is_what_the_definition_says_pair_by_pair(pattern, batch, unmatched):
     arrays = padded_batch(*batch)
@@ -71,6 +72,7 @@ def test_worked_example_of_the_docstring(pattern, expected):
 
 @pytest.mark.parametrize("unmatched", Unmatched)
 @pytest.mark.parametrize("pattern", PATTERNS)
+@settings(max_examples=40)
 @given(batch=st.lists(documents, min_size=2, max_size=3))
 def test_padding_is_never_looked_at_and_no_row_is_empty(pattern, unmatched, batch):
     token_ids, sentence_ids = padded_batch(*batch)

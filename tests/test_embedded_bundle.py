@@ -1,0 +1,77 @@
+"""The embedded bundle: what every installation answers with, through a real session and a real text."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from service import Summarizer
+from service.inference.bundle import embedded_bundle_path
+
+GOLDEN = Path(__file__).with_name("golden.json")
+MAX_BYTES = 20_000_000
+
+ARTICLE = (
+    "LISTON (Wire) - The harbour of Port Ellin reopened on Monday after six weeks of repairs. "
+    "Fishing boats left before dawn, and the first ferry followed at nine. “We feared for the "
+    "season,” said Dr. A. Holm, who runs the co-op. The January storm had torn away forty metres of "
+    "the northern breakwater. Engineers filled the gap with 3,000 concrete blocks, some brought from "
+    "as far as Norway. The work cost £2.1m, a third more than planned. Mayor Ida Strand called it "
+    "money well spent 😀. Some shop owners disagree: they lost the whole spring season. The council "
+    "will decide in June whether to pay them damages"
+)
+
+
+@pytest.fixture(scope="module")
+def summarizer():
+    return Summarizer()
+
+
+def answer(summarizer, text, **options):
+    """Everything of a summary that a caller can see, as one string."""
+    return repr(summarizer.summarize(text, **options))
+
+
+def test_the_bundle_is_at_most_20_megabytes():
+    files = [path for path in embedded_bundle_path().rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= MAX_BYTES
+
+
+def test_every_layer_carries_every_pattern(summarizer):
+    model = summarizer.bundle.manifest.model
+    for row in model.patterns:
+        assert set(row) == set(model.pattern_names)
+
+
+def test_quality_on_validation_and_test_is_recorded(summarizer):
+    quality = summarizer.bundle.manifest.quality
+    assert [(entry.data, entry.n) for entry in quality] == [
+        ("val.jsonl.xz", 4365),
+        ("test-sample.jsonl.xz", 2000),
+    ]
+    assert all(entry.command.startswith("patsum evaluate") for entry in quality)
+
+
+def test_the_same_text_gives_the_same_answer_a_hundred_times_and_beside_eight_others(summarizer):
+    alone = {answer(summarizer, ARTICLE, explain="attention") for _ in range(100)}
+    texts = [ARTICLE] + [ARTICLE[40 * n :] for n in range(1, 9)]
+    with ThreadPoolExecutor(9) as pool:
+        crowded = list(
+            pool.map(lambda text: answer(summarizer, text, explain="attention"), texts * 10)
+        )
+    assert len(alone) == 1
+    assert set(crowded[:: len(texts)]) == alone
+
+
+def test_golden_texts_give_the_golden_ids_spans_and_sentences(summarizer):
+    """Changed on purpose only: `python tests/write_golden.py` writes it anew."""
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    assert len(golden) >= 6
+    for row in golden:
+        encoded = summarizer.bundle.encoder.encode(row["text"])
+        assert encoded.token_ids.tolist() == row["token_ids"]
+        assert encoded.sentence_ids.tolist() == row["sentence_ids"]
+        assert [list(span) for span in encoded.spans] == row["spans"]
+        summary = summarizer.summarize(row["text"])
+        assert [sentence.index for sentence in summary.sentences] == row["chosen"]

@@ -1,0 +1,89 @@
+"""Recipes: what fits is read, and whatever does not is named."""
+
+from pathlib import Path
+
+import pytest
+
+from service.errors import RecipeError
+from training.recipe import FitRecipe, Recipe, StudentRecipe, read_recipe
+
+SHIPPED = sorted((Path(__file__).parents[2] / "training/recipes").glob("*.toml"))
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read a recipe from its text."""
+
+    def read(text):
+        path = tmp_path / "recipe.toml"
+        path.write_text(text, encoding="utf-8")
+        return read_recipe(path)
+
+    return read
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_recipe_is_read(path):
+    assert read_recipe(path).name
+
+
+def test_recipes_are_shipped():
+    assert SHIPPED
+
+
+def test_what_a_recipe_leaves_out_has_its_default(read):
+    assert read('name = "x"') == Recipe(name="x")
+
+
+def test_lists_become_tuples_and_whole_numbers_floats(read):
+    recipe = read(
+        'name = "x"\n[teacher.fit]\nclip = 2\n'
+        '[student]\nlayers = [0, 3]\nplan = [["free", "next_token"]]\n'
+    )
+    assert recipe.teacher.fit == FitRecipe(clip=2.0)
+    assert type(recipe.teacher.fit.clip) is float
+    assert recipe.student == StudentRecipe(layers=(0, 3), plan=(("free", "next_token"),))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[teacher.fit]\nencoder_rat = 1e-4", r"fit: unknown key 'encoder_rat'; known are .*clip"),
+        ("[techer]", "unknown key 'techer'; known are name, data, teacher, student"),
+        ('[data]\nmax_tokens = "512"', "data: max_tokens: expected int, got '512'"),
+        ("[data]\nmax_tokens = 5.5", "data: max_tokens: expected int, got 5.5"),
+        ("[data]\nmax_tokens = true", "data: max_tokens: expected int, got True"),
+        ("[teacher.fit]\nclip = true", "fit: clip: expected float, got True"),
+        ("[student]\nlayers = 3", "student: layers: expected a list, got 3"),
+        ('[student]\nlayers = ["0"]', "student: layers: expected int, got '0'"),
+        ('[student]\nplan = ["free"]', "student: plan: expected a list, got 'free'"),
+        ("data = 3", "data: expected a table, got 3"),
+        ('[teacher.fit]\nprecision = "int8"', "expected 'float32' or 'bfloat16', got 'int8'"),
+        ("[teacher.fit]\ndocuments = 0", "documents: expected at least 1, got 0"),
+    ],
+)
+def test_what_does_not_fit_is_named(read, text, message):
+    with pytest.raises(RecipeError, match=message):
+        read(f'name = "x"\n{text}')
+
+
+def test_recipe_needs_a_name(read):
+    with pytest.raises(RecipeError, match="expected the key 'name'"):
+        read("[data]")
+
+
+def test_file_that_is_not_toml_is_refused(read):
+    with pytest.raises(RecipeError, match="expected TOML in"):
+        read("name: x")
+
+
+def test_file_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(b'name = "\xff"')
+    with pytest.raises(RecipeError, match="expected TOML in"):
+        read_recipe(path)
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(RecipeError, match="expected a recipe at"):
+        read_recipe(tmp_path / "gone.toml")
