@@ -37,7 +37,8 @@ patsum: text in, its own most important sentences out, with reasons.
   make test       run the tests, without the slow ones
   make check      lint, formatting, types, and which package may import which
   make fix        let ruff mend what it can
-  make bench      measure latency and throughput
+  make bench DATA=gum.jsonl.xz
+                  sentence boundaries against gold ones, beside pysbd
   make reproduce DATA=articles.jsonl
                   measure the embedded model again: ROUGE beside Lead-3 and the oracle
   make setup      only install what all of these need, except serve
@@ -50,7 +51,7 @@ Nothing outside this folder changes but pip's cache. To start over, delete those
   make test PYTEST_ARGS="-m slow"           the slow ones
   make test PYTHON=python3.12               make the environment with another Python than 3.11
 
-New here? `make serve`, then open the address in a browser. Changing something?
+New here? `make serve`, then the curl of README.md. Changing something?
 CONTRIBUTING.md says how this is built; `make check test` is what has to pass.
 endef
 export HELP
@@ -81,7 +82,8 @@ fix: $(READY)
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 
 bench: $(READY)
-	@$(VENV)/bin/python -m bench $(BENCH_ARGS)
+	@test -n "$(DATA)" || { echo "Which sentences? make bench DATA=gum.jsonl.xz (one gold sentence a line)"; exit 1; }
+	@$(VENV)/bin/python -m bench.sentence_boundaries --data "$(DATA)" $(BENCH_ARGS)
 
 reproduce: $(READY)
 	@test -n "$(DATA)" || { echo "Which articles? make reproduce DATA=articles.jsonl (also .gz, .xz)"; \

@@ -2,8 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
+
+from service.errors import DataError
 
 
 @click.command()
@@ -76,23 +79,25 @@ def record(bundle: Path, reports: tuple[Path, ...]) -> None:
         patsum record runs/news/bundle val.json
     """
     from export.pack import record_results
-    from service.errors import DataError
 
-    quality, faithfulness = [], None
-    for path in reports:
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"expected a report of `patsum evaluate --json` at {path}: {error}"
-            ) from error
-        if "rouge1" in fields:
-            quality.append(fields)
-        elif "comprehensiveness" in fields:
-            faithfulness = fields
-        else:
-            raise DataError(
-                f"expected a report of `patsum evaluate --json` at {path}, got other JSON"
-            )
-    written = record_results(bundle, quality, faithfulness)
+    written = record_results(bundle, [_read_report(path) for path in reports])
     click.echo(f"recorded {len(reports)} reports in {written.path}")
+
+
+def _read_report(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        DataError: the file is missing or holds something else.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"expected a report of `patsum evaluate --json` at {path}: {error}"
+        ) from error
+    if not isinstance(fields, dict):
+        raise DataError(
+            f"expected a report of `patsum evaluate --json` at {path}, got {type(fields).__name__}"
+        )
+    return fields

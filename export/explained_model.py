@@ -79,8 +79,7 @@ class ExplainedModel(nn.Module):
         members = (sentence_ids[None, :] == sentence_ids[starts][:, None]).to(logits.dtype)  # S T
         outputs = (
             torch.sigmoid(logits),
-            self._document_attention(record, members),
-            self._matching_attention(record, members),
+            *self._sentence_attention(record, members),
             self._pattern_shares(record, starts),
         )
         if not self.has_taps:
@@ -93,24 +92,27 @@ class ExplainedModel(nn.Module):
         ]
         return (*outputs, *taps)
 
-    def _document_attention(self, record: ModelRecord, members: Tensor) -> Tensor:
-        """Mean over the heads of the document layers."""
-        if not record.document_attention:
-            return torch.eye(members.shape[0])
-        return torch.stack([layer[0].mean(dim=0) for layer in record.document_attention]).mean(0)
+    def _sentence_attention(self, record: ModelRecord, members: Tensor) -> tuple[Tensor, Tensor]:
+        """Attention among sentences, of the document layers and of the matching heads.
 
-    def _matching_attention(self, record: ModelRecord, members: Tensor) -> Tensor:
-        """Mean of the matching heads: averaged over who looks, summed over what is seen."""
-        maps = [
+        Where a model has only one of the two kinds, it stands for both; where it has none, every
+        sentence looks at itself.
+        """
+        over_sentences = [layer[0].mean(dim=0) for layer in record.document_attention]
+        over_tokens = [
             layer.weights[Pattern.MATCHING_TOKEN][0].mean(dim=0)
             for layer in record.token_layers
             if Pattern.MATCHING_TOKEN in layer.weights
         ]
-        if not maps:
-            return members @ members.T / members.sum(dim=1, keepdim=True)
-        tokens = torch.stack(maps).mean(dim=0)  # T T
-        pooled = members @ (tokens @ members.T)
-        return pooled / members.sum(dim=1, keepdim=True)
+        document = torch.stack(over_sentences).mean(dim=0) if over_sentences else None
+        matching = _pool(torch.stack(over_tokens).mean(dim=0), members) if over_tokens else None
+        if document is None and matching is None:
+            document = members @ members.T / members.sum(dim=1, keepdim=True)
+        first = document if document is not None else matching
+        second = matching if matching is not None else document
+        assert first is not None
+        assert second is not None
+        return first, second
 
     def _pattern_shares(self, record: ModelRecord, starts: Tensor) -> Tensor:
         """Norms of what each pattern's heads write into a sentence's [CLS], as shares."""
@@ -124,6 +126,11 @@ class ExplainedModel(nn.Module):
             total = total + squares.sqrt().T @ members  # S P
         assert isinstance(total, Tensor)
         return total / total.sum(dim=-1, keepdim=True).clamp(min=1e-12)
+
+
+def _pool(tokens: Tensor, members: Tensor) -> Tensor:
+    """Pool a (tokens, tokens) map by sentence: averaged over who looks, summed over what is seen."""
+    return (members @ (tokens @ members.T)) / members.sum(dim=1, keepdim=True)
 
 
 def _name_of(pattern: Pattern | None) -> str:

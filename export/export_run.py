@@ -4,17 +4,16 @@ import dataclasses
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from export.pack import pack_bundle
+from export.pack import pack_bundle, refuse_other_folder
 from export.quantize import quantize
 from export.to_onnx import Backend, export_onnx
-from export.verify import Limits, Verification, verify
+from export.verify import Limits, verify
 from service.inference.bundle import Bundle
 from training.fit.checkpoint import load_model
-from training.recipe import Recipe, read_recipe
+from training.recipe import read_recipe
 from training.run import Run
 
 
@@ -43,15 +42,16 @@ def export_run(
         The bundle, verified.
 
     Raises:
+        DataError: `out` is a folder of something else, or the validation examples are missing.
         CheckpointError: the student is missing.
-        DataError: the validation examples are missing.
         ExportError: a form differs from the trained model by more than its limit.
     """
+    refuse_other_folder(out)
     run = Run(folder)
     result = run.student.read_result()
     recipe = read_recipe(run.recipe_path)
     model = load_model(run.student.model_path)
-    _, validation = run.open_examples(recipe.data)
+    train, validation = run.open_examples(recipe.data)
     step = max(1, math.ceil(len(validation) / n_documents))
     export_folder = folder / "export"
     float_path, int8_path = export_folder / "float.onnx", export_folder / "int8.onnx"
@@ -73,19 +73,12 @@ def export_run(
         model_path=int8_path,
         weights="int8",
         encoder_files=encoder_files,
-        training=_describe_training(run, recipe, result, measured),
+        training={
+            "recipe": recipe.name,
+            "base_encoder": recipe.teacher.encoder,
+            "training_data": train.description["source"],
+            "teacher": run.teacher.read_result(),
+            "student": result,
+            "verification": measured.to_json(),
+        },
     )
-
-
-def _describe_training(
-    run: Run, recipe: Recipe, result: dict[str, Any], measured: Verification
-) -> dict[str, Any]:
-    """What the manifest says of how the model came to be."""
-    return {
-        "recipe": recipe.name,
-        "base_encoder": recipe.teacher.encoder,
-        "training_data": f"{recipe.data.train}, outlet {recipe.data.outlet or 'any'}",
-        "teacher": run.teacher.read_result(),
-        "student": result,
-        "verification": measured.to_json(),
-    }

@@ -1,20 +1,21 @@
 """The model card: what a bundle's manifest says, as a page for people."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 _METRICS = (("rouge1", "R-1"), ("rouge2", "R-2"), ("rougeL", "R-L"))
 
 
-def write_model_card(manifest: dict[str, Any], path: Path) -> None:
-    """Write the card of a bundle as Markdown.
+def describe_model(manifest: dict[str, Any]) -> str:
+    """Write the card of a bundle.
 
     Args:
         manifest: fields of its manifest.json.
-        path: file to write.
+
+    Returns:
+        Markdown.
     """
-    path.write_text("\n".join(_lines(manifest)) + "\n", encoding="utf-8")
+    return "\n".join(_lines(manifest)) + "\n"
 
 
 def _lines(manifest: dict[str, Any]) -> Iterator[str]:

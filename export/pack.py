@@ -3,14 +3,15 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from export.explained_model import pattern_names
-from export.model_card import write_model_card
+from export.model_card import describe_model
 from export.to_onnx import OPSET
+from service.errors import DataError
 from service.inference.bundle import Bundle
 from service.inference.manifest import (
     FORMAT,
@@ -18,6 +19,7 @@ from service.inference.manifest import (
     MODEL_FILE,
     PUNKT_FILE,
     TOKENIZER_FILE,
+    Manifest,
 )
 from training.data.examples import EncoderFiles
 from training.model.config import ModelConfig
@@ -36,7 +38,7 @@ def pack_bundle(
 ) -> Bundle:
     """Write a bundle, read it back, and return it.
 
-    The folder appears whole at the end, or not at all; one that is there is replaced.
+    The folder appears whole at the end, or not at all; a bundle that is there is replaced.
 
     Args:
         path: folder to write.
@@ -51,8 +53,11 @@ def pack_bundle(
         The bundle, verified.
 
     Raises:
+        DataError: `path` is a folder of something else.
         BundleError: what was written does not read back.
     """
+    path = path.absolute()
+    refuse_other_folder(path)
     draft = path.with_name(path.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -84,42 +89,77 @@ def pack_bundle(
     }
     _write_manifest(draft, fields)
     Bundle(draft)
-    shutil.rmtree(path, ignore_errors=True)
+    old = path.with_name(path.name + ".old")
+    if path.exists():
+        path.rename(old)
     draft.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
     return Bundle(path)
 
 
-def record_results(
-    path: Path, reports: list[dict[str, Any]], faithfulness: dict[str, Any] | None
-) -> Bundle:
+def refuse_other_folder(path: Path) -> None:
+    """Raise unless a bundle may be written at a path: nothing there, an empty folder, or a bundle.
+
+    Raises:
+        DataError: it is a file, or a folder that holds other things.
+    """
+    if not path.exists() or (path / MANIFEST_FILE).is_file():
+        return
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    raise DataError(
+        f"expected a bundle or nothing at {path}, got something else, which would be lost; "
+        "name another folder to write the bundle to"
+    )
+
+
+def record_results(path: Path, reports: Sequence[Mapping[str, Any]]) -> Bundle:
     """Put measurements into a bundle's manifest and model card.
 
     Args:
         path: the bundle.
-        reports: of `patsum evaluate --json`; they replace the ones recorded before.
-        faithfulness: of `patsum evaluate --faithfulness`, as the manifest holds it; None keeps
-            what is there.
+        reports: of `patsum evaluate --json`, the headline first; those of ROUGE replace the ones
+            recorded before, one of `--faithfulness` replaces that one.
 
     Returns:
         The bundle, read again.
 
     Raises:
         BundleError: the bundle does not read.
+        DataError: a report is of another bundle, or is no report.
     """
-    Bundle(path)
+    bundle = Bundle(path)
     fields = json.loads((path / MANIFEST_FILE).read_text(encoding="utf-8"))
-    fields["quality"] = reports
-    if faithfulness is not None:
-        fields["faithfulness"] = faithfulness
+    quality = [dict(report) for report in reports if "rouge1" in report]
+    faithfulness = [report for report in reports if "comprehensiveness" in report]
+    if len(quality) + len(faithfulness) != len(reports) or len(faithfulness) > 1:
+        raise DataError(
+            "expected reports of `patsum evaluate --json`, at most one of --faithfulness, "
+            f"got keys {[sorted(report)[:4] for report in reports]}"
+        )
+    for report in reports:
+        if report.get("model") != bundle.version:
+            raise DataError(
+                f"expected reports on {bundle.version}, got one on {report.get('model')}; "
+                "measure this bundle again"
+            )
+    if quality:
+        fields["quality"] = quality
+    if faithfulness:
+        names = ("comprehensiveness", "sufficiency", "leaveOneOutKendallTau", "n")
+        fields["faithfulness"] = {name: faithfulness[0][name] for name in names}
     _write_manifest(path, fields)
     return Bundle(path)
 
 
 def _write_manifest(path: Path, fields: dict[str, Any]) -> None:
+    """Write manifest and card; nothing is replaced unless both can be made."""
+    card = describe_model(fields)
+    Manifest.model_validate_json(json.dumps(fields))
     draft = path / (MANIFEST_FILE + ".draft")
     draft.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     draft.replace(path / MANIFEST_FILE)
-    write_model_card(fields, path / "README.md")
+    (path / "README.md").write_text(card, encoding="utf-8")
 
 
 def _describe_file(path: Path) -> dict[str, Any]:

@@ -33,8 +33,10 @@ from onnx import TensorProto, helper, numpy_helper
 _WEIGHT_LEVELS = 63
 _ACTIVATION_LEVELS = 127
 _ZERO_POINT = 128
-_MIN_MATRIX = 2_049
-_MIN_TABLE = 16_384
+MIN_MATRIX = 2_049
+"""Numbers in a matrix from which on int8 saves anything worth its rounding."""
+MIN_TABLE = 16_384
+"""The same for an embedding table."""
 _TINY = 1e-12
 
 Float32 = npt.NDArray[np.float32]
@@ -85,12 +87,12 @@ def quantize(source: Path, target: Path) -> onnx.ModelProto:
 def is_quantized_matrix(weight: onnx.TensorProto) -> bool:
     """Whether a constant right side of a MatMul becomes int8."""
     is_float = weight.data_type == TensorProto.FLOAT
-    return is_float and len(weight.dims) == 2 and int(np.prod(weight.dims)) >= _MIN_MATRIX
+    return is_float and len(weight.dims) == 2 and int(np.prod(weight.dims)) >= MIN_MATRIX
 
 
 def _is_quantized_table(table: onnx.TensorProto) -> bool:
     is_float = table.data_type == TensorProto.FLOAT
-    return is_float and len(table.dims) == 2 and int(np.prod(table.dims)) >= _MIN_TABLE
+    return is_float and len(table.dims) == 2 and int(np.prod(table.dims)) >= MIN_TABLE
 
 
 def round_to_int8(values: Float32, axis: int, levels: int) -> tuple[Int8, Float32]:

@@ -96,6 +96,7 @@ def verify(
             logits = model(*(torch.from_numpy(array)[None] for array in inputs.values()))
         for found, session in zip(scored, sessions, strict=True):
             found[number] = session.run(["scores"], inputs)[0]
+            _refuse_non_finite(number, found[number])
         differences.append(np.abs(torch.sigmoid(logits)[0].numpy() - scored[0][number]).max())
         if len(example.soft_labels) > 1:
             taus.append(kendall_tau(scored[0][number], scored[1][number]))
@@ -103,12 +104,20 @@ def verify(
     result = Verification(
         documents=len(numbers),
         score_difference=float(np.max(differences)),
-        kendall_tau=float(np.nanmean(taus)) if taus else 1.0,
+        kendall_tau=float(np.mean(taus)) if taus else 1.0,
         rouge1_float=rouge[0],
         rouge1_int8=rouge[1],
     )
     _refuse_past(limits, result)
     return result
+
+
+def _refuse_non_finite(number: int, scores: npt.NDArray[np.float32]) -> None:
+    if not np.isfinite(scores).all():
+        raise ExportError(
+            f"expected finite scores, got {scores} for validation document {number}; "
+            "the trained weights or their rounding are broken, and nothing was packed"
+        )
 
 
 def _refuse_past(limits: Limits, result: Verification) -> None:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from safetensors import safe_open
 from starlette.testclient import TestClient
 
+from export.cli import export
 from export.export_run import export_run
 from export.verify import Limits
 from service.api.app import create_app
@@ -22,7 +23,7 @@ from service.api.settings import Settings
 from service.cli import PatsumGroup, summarize
 from tests.tiny_articles import tiny_articles, write_tiny_articles
 from tests.tiny_encoder import write_tiny_encoder
-from training.cli import distill, prepare, teacher
+from training.cli import distill, evaluate, prepare, teacher
 from training.data.examples import ExampleStore
 from training.fit.checkpoint import load_model
 from training.model.patterns import Pattern
@@ -93,7 +94,8 @@ teacher()
 """
 
 COMMANDS = PatsumGroup(
-    "patsum", commands={c.name: c for c in (prepare, teacher, distill, summarize)}
+    "patsum",
+    commands={c.name: c for c in (prepare, teacher, distill, export, summarize, evaluate)},
 )
 
 
@@ -208,6 +210,10 @@ def test_student_without_teacher_says_what_to_run(workshop, prepared_copy):
     assert "run `patsum teacher" in refusal("distill", *workshop.stage(prepared_copy))
 
 
+def test_export_without_student_says_what_to_run(prepared_copy):
+    assert "run `patsum distill" in refusal("export", "--run", prepared_copy)
+
+
 def test_missing_recipe_is_one_line(workshop, tmp_path):
     said = refusal("teacher", tmp_path / "gone.toml", "--run", tmp_path)
     assert said.startswith("patsum: error: expected a recipe at")
@@ -236,9 +242,16 @@ def taught(workshop, prepared):
 def test_killed_teacher_ends_as_an_undisturbed_one(workshop, taught, prepared_copy):
     patsum_ok("teacher", *workshop.stage(prepared_copy, "--threads", 1))
     resumed, undisturbed = (
-        (run / "teacher/model.safetensors").read_bytes() for run in (taught[0], prepared_copy)
+        read_tensors(run / "teacher/model.safetensors") for run in (taught[0], prepared_copy)
     )
     assert resumed == undisturbed
+
+
+def read_tensors(path):
+    """Metadata and weights of a model file; their order in the file is not fixed."""
+    with safe_open(path, framework="np") as file:
+        weights = {name: file.get_tensor(name).tobytes() for name in sorted(file.keys())}
+        return file.metadata(), weights
 
 
 def test_teacher_names_the_public_encoder_and_no_folder(workshop, taught):
@@ -303,7 +316,7 @@ def test_student_followed_the_teacher_on_the_documents_that_it_was_shown(distill
     assert (distilled / "student/teacher_scores.npz").exists()
 
 
-# export, serve, summarize
+# export, evaluate, serve, summarize
 
 
 @pytest.fixture(scope="module")
@@ -316,6 +329,13 @@ def bundle(distilled):
 @pytest.fixture(scope="module")
 def text():
     return next(tiny_articles(1, seed=3))["article"]
+
+
+def test_bundle_is_evaluated_on_articles_that_it_has_not_seen(workshop, bundle):
+    data = workshop.folder / "validation.jsonl"
+    said = patsum_ok("evaluate", "--data", data, "--bundle", bundle, "--resamples", 100)
+    assert "documents  20," in said
+    assert "Lead-3" in said
 
 
 def test_service_answers_with_sentences_of_the_text(bundle, text):

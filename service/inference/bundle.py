@@ -3,11 +3,11 @@
     model.onnx      the student, with its patterns in the graph
     tokenizer.json  word pieces
     punkt.json      sentence boundaries
-    manifest.json   sizes and hashes of the others, encoder settings, fingerprint, measured quality
-    README.md       the model card
+    manifest.json   sizes and hashes of those, encoder settings, fingerprint, measured quality
+    README.md       the model card, for people
 
-Nothing is taken on trust: a file with other bytes, or an encoder that cuts the probe texts in
-another way than the one that the model was trained with, stops the start.
+Nothing that an answer depends on is taken on trust: a file with other bytes, or an encoder that
+cuts the probe texts in another way than the one that the model was trained with, stops the start.
 """
 
 import hashlib
@@ -40,7 +40,8 @@ class Bundle:
         manifest: what it says about itself.
         encoder: text to model input, with the fingerprint that the manifest names.
         model_path: of the ONNX graph.
-        version: name and first 12 digits of the graph's sha256, "patsum-…@sha256:3f2a…".
+        version: name and 12 digits of a sha256 over all that answers depend on (the three files and
+            the encoder settings), "patsum-…@sha256:3f2a…".
 
     Raises:
         BundleError: a file is missing, corrupt or of another format, or the fingerprint differs.
@@ -54,13 +55,19 @@ class Bundle:
         self.model_path = path / MODEL_FILE
         self.encoder = _read_encoder(path, self.manifest)
         _verify_fingerprint(path, self.encoder.fingerprint(), self.manifest.fingerprint)
-        digest = self.manifest.files[MODEL_FILE].sha256
-        self.version = f"{self.manifest.name}@sha256:{digest[:12]}"
+        self.version = f"{self.manifest.name}@sha256:{_identify(self.manifest)[:12]}"
 
 
 def embedded_bundle_path() -> Path:
     """Name the folder of the bundle that comes with the package."""
     return Path(__file__).parent / "default"
+
+
+def _identify(manifest: Manifest) -> str:
+    """Hash what answers depend on; measurements and the card may change without a new version."""
+    parts = [f"{name} {entry.sha256}" for name, entry in sorted(manifest.files.items())]
+    parts.append(f"{manifest.encoder.max_tokens} {manifest.encoder.max_sentence_tokens}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _verify_file(path: Path, entry: FileEntry) -> None:

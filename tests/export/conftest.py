@@ -1,4 +1,4 @@
-"""What the tests of export share: a small student with every pattern and a free head, and its graphs."""
+"""What the tests of export share: a small student with every pattern and a free head, its graphs."""
 
 import pytest
 
@@ -8,6 +8,7 @@ def small_student():
     """Two layers, every pattern in each; wide enough that its matrices become int8."""
     import torch
 
+    from tests.tiny_bundle import tiny_tokenizer
     from training.model.config import ModelConfig, Positions
     from training.model.patterns import Pattern
     from training.model.summarizer_model import ExtractiveModel
@@ -15,7 +16,7 @@ def small_student():
     torch.manual_seed(3)
     patterns = tuple(Pattern)
     config = ModelConfig(
-        vocabulary=300,
+        vocabulary=max(300, tiny_tokenizer().get_vocab_size()),
         width=96,
         heads=6,
         feed_forward=128,
@@ -43,3 +44,34 @@ def graphs(small_student, tmp_path_factory):
     export_onnx(small_student, folder / "float.onnx")
     quantize(folder / "float.onnx", folder / "int8.onnx")
     return {"float": folder / "float.onnx", "int8": folder / "int8.onnx"}
+
+
+@pytest.fixture(scope="session")
+def encoder_files(tmp_path_factory):
+    """A tiny tokenizer and empty Punkt parameters, as files."""
+    from nltk.tokenize.punkt import PunktParameters
+
+    from service.text.encode import EncoderSettings
+    from service.text.punkt_json import write_punkt
+    from tests.tiny_bundle import tiny_tokenizer
+    from training.data.examples import EncoderFiles
+
+    folder = tmp_path_factory.mktemp("encoder_files")
+    tiny_tokenizer().save(str(folder / "tokenizer.json"))
+    write_punkt(PunktParameters(), folder / "punkt.json")
+    return EncoderFiles(folder / "tokenizer.json", folder / "punkt.json", EncoderSettings(96, 32))
+
+
+@pytest.fixture(scope="session")
+def examples(encoder_files, tmp_path_factory):
+    """Eight prepared documents of a seeded grammar."""
+    from tests.tiny_articles import tiny_articles
+    from training.data.articles import Article
+    from training.data.examples import prepare_examples
+
+    return prepare_examples(
+        (Article(row["id"], row["article"], row["summary"]) for row in tiny_articles(8, 5)),
+        encoder_files,
+        tmp_path_factory.mktemp("examples") / "validation",
+        source="grammar 5",
+    )

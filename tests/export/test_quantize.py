@@ -6,7 +6,7 @@ import onnxruntime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.quantize import round_to_int8
+from export.quantize import MIN_MATRIX, MIN_TABLE, round_to_int8
 from tests.export.documents import random_document
 
 
@@ -26,14 +26,24 @@ def test_a_matrix_of_zeros_stays_zero():
 
 def test_every_large_matrix_and_table_is_int8(graphs):
     graph = onnx.load(graphs["int8"]).graph
+    weights = {item.name: item for item in graph.initializer}
     large_floats = [
         item.name
         for item in graph.initializer
         if item.data_type == onnx.TensorProto.FLOAT
         and len(item.dims) == 2
-        and int(np.prod(item.dims)) > 20_000
+        and int(np.prod(item.dims)) >= MIN_TABLE
+    ]
+    float_products = [
+        node.name
+        for node in graph.node
+        if node.op_type == "MatMul"
+        and node.input[1] in weights
+        and int(np.prod(weights[node.input[1]].dims)) >= MIN_MATRIX
+        and len(weights[node.input[1]].dims) == 2
     ]
     assert large_floats == []
+    assert float_products == []
     assert {node.op_type for node in graph.node} >= {"MatMulInteger", "QuantizeLinear"}
 
 

@@ -89,9 +89,7 @@ class ExampleStore:
             self.description: dict[str, Any] = json.loads((path / "examples.json").read_text())
             self._offsets = np.load(path / "offsets.npy")
             self._token_ids = np.memmap(path / "token_ids.i32", dtype="<i4", mode="r")
-            self._sentence_lengths = np.memmap(
-                path / "sentence_lengths.i32", dtype="<i4", mode="r"
-            )
+            self._sentence_lengths = np.memmap(path / "sentence_lengths.i32", dtype="<i4", mode="r")
             self._soft_labels = np.memmap(path / "soft_labels.f32", dtype="<f4", mode="r")
         except (OSError, ValueError) as error:
             raise DataError(

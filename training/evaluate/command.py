@@ -1,4 +1,7 @@
-"""The `evaluate` command: a bundle's ROUGE against Lead-3 and the oracle, and its faithfulness."""
+"""The `evaluate` command: a bundle's ROUGE against Lead-3 and the oracle, and its faithfulness.
+
+What it works with is imported when it runs, so that `--help` stays quick.
+"""
 
 import hashlib
 import json
@@ -7,18 +10,15 @@ import sys
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from service.errors import DataError
-from service.inference.bundle import embedded_bundle_path
-from service.inference.summarizer import Summarizer
-from service.text.select import Redundancy
-from training.data.articles import Article, count_rows, read_articles, sample_articles
-from training.evaluate.evaluation import evaluate as evaluate_summarizer
-from training.evaluate.evaluation import through_service
-from training.evaluate.faithfulness import measure_faithfulness
-from training.evaluate.report import Provenance
+
+if TYPE_CHECKING:
+    from training.data.articles import Article
+    from training.evaluate.report import Provenance
 
 
 @click.command()
@@ -69,9 +69,21 @@ def evaluate(
     n_faithfulness: int | None,
     json_path: Path | None,
 ) -> None:
-    """Measure a bundle on articles that have a human summary."""
+    """Measure a bundle on articles that have a human summary.
+
+    The way is the service's own: raw text in, int8 scores, three sentences out. The line breaks of
+    an article become spaces first, as in training: the usual corpora break lines at every sentence.
+    """
+    from service.inference.bundle import embedded_bundle_path
+    from service.inference.summarizer import Summarizer
+    from service.text.select import Redundancy
+    from training.data.articles import read_articles, sample_articles
+    from training.evaluate.evaluation import evaluate as evaluate_summarizer
+    from training.evaluate.evaluation import through_service
+    from training.evaluate.faithfulness import measure_faithfulness
+
     summarizer = Summarizer(embedded_bundle_path() if bundle is None else bundle, threads)
-    articles: Iterable[Article] = read_articles(
+    articles: "Iterable[Article]" = read_articles(
         data, limit=limit, outlet=outlet, blank="skip" if skip_blank else "error"
     )
     if sample is not None:
@@ -83,7 +95,15 @@ def evaluate(
             (article.text for article in islice(articles, n_faithfulness)),
             seed=seed,
         )
-        _write(faithfulness.to_text(), faithfulness.to_json(), json_path)
+        _write(
+            faithfulness.to_text(),
+            {
+                "model": summarizer.bundle.version,
+                **faithfulness.to_json(),
+                **faithfulness.to_manifest(),
+            },
+            json_path,
+        )
         return
     report = evaluate_summarizer(
         through_service(
@@ -98,7 +118,7 @@ def evaluate(
     _write(report.to_text(), report.to_json(), json_path)
 
 
-def describe_source(model: str, data: str) -> Provenance:
+def describe_source(model: str, data: str) -> "Provenance":
     """Say what is measured on what, by the command line of this process.
 
     Args:
@@ -111,6 +131,8 @@ def describe_source(model: str, data: str) -> Provenance:
     Raises:
         DataError: data names a file that cannot be read.
     """
+    from training.evaluate.report import Provenance
+
     command = shlex.join(["patsum", *sys.argv[1:]])
     if data.startswith("hf:"):
         return Provenance(model, data, None, command)
@@ -124,6 +146,8 @@ def describe_source(model: str, data: str) -> Provenance:
 
 
 def _count_articles(data: str, limit: int | None) -> int | None:
+    from training.data.articles import count_rows
+
     n_rows = count_rows(data)
     return min((n for n in (n_rows, limit) if n is not None), default=None)
 

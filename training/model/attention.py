@@ -35,7 +35,7 @@ class AttentionRecord:
         gathered: (documents, tokens, width) what the heads read, heads in the order of
             `PatternedAttention.head_order`: the very array that the output projection takes.
         weights: by pattern (None: free heads), (documents, heads, tokens, tokens) attention of
-            the dense heads.
+            the heads that are computed densely.
     """
 
     x: Tensor | None = None
@@ -113,7 +113,7 @@ class PatternedAttention(nn.Module):
             value = values[..., at : at + size]
             at += size
             if group.is_fixed:
-                parts.append(self._attend_fixed(group, value, layout))
+                parts.append(self._attend_fixed(group, value, layout, record))
                 continue
             query = queries[..., at_learned : at_learned + size]
             key = keys[..., at_learned : at_learned + size]
@@ -141,13 +141,22 @@ class PatternedAttention(nn.Module):
         heads: Tensor = record.gathered.unflatten(-1, (self.n_heads, self.head_width))
         return heads[:, :, back]
 
-    def _attend_fixed(self, group: _HeadGroup, value: Tensor, layout: Layout) -> Tensor:
+    def _attend_fixed(
+        self,
+        group: _HeadGroup,
+        value: Tensor,
+        layout: Layout,
+        record: AttentionRecord | None,
+    ) -> Tensor:
         """Average the values over the places of the pattern."""
         if self.is_structured and group.pattern in _SHIFTS:
             return _shift(value, layout.sentence_ids, _SHIFTS[group.pattern])
         mask = pattern_mask(group.pattern, layout.token_ids, layout.sentence_ids, self.unmatched)
         weights = mask.to(value.dtype)
-        return (weights / weights.sum(dim=-1, keepdim=True)) @ value
+        weights = weights / weights.sum(dim=-1, keepdim=True)
+        if record is not None:
+            record.weights[group.pattern] = weights[:, None].expand(-1, len(group.heads), -1, -1)
+        return weights @ value
 
     def _attend_within_sentences(
         self, query: Tensor, key: Tensor, value: Tensor, layout: Layout

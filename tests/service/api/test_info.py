@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from service.api.info import read_cpu
+from service.inference.bundle import Bundle
 from service.api.schemas import SummarizeRequest, SummarizeResponse
 
 
@@ -19,7 +20,7 @@ def test_info_describes_the_model(client, tiny_bundle):
     info = client.get("/info").json()
     sha256 = hashlib.sha256((tiny_bundle / "model.onnx").read_bytes()).hexdigest()
     assert info["model"]["sha256"] == sha256
-    assert info["model"]["version"] == f"patsum-tiny@sha256:{sha256[:12]}"
+    assert info["model"]["version"] == Bundle(tiny_bundle).version
     assert info["model"]["patterns"] == [
         ["matching_token", "intra_sentence", "previous_token", None]
     ]

@@ -1,6 +1,7 @@
 """Facts about reading and verifying a bundle folder."""
 
 import hashlib
+
 import json
 import re
 
@@ -8,6 +9,7 @@ import pytest
 
 from service.errors import BundleError
 from service.inference.bundle import Bundle, embedded_bundle_path
+from service.text.encode import EncoderSettings, TextEncoder
 from tests.tiny_bundle import MAX_SENTENCE_TOKENS, MAX_TOKENS, write_manifest
 
 
@@ -17,12 +19,30 @@ def read_manifest_fields(folder):
 
 def test_bundle_is_whole_after_construction(tiny_bundle):
     bundle = Bundle(tiny_bundle)
-    digest = hashlib.sha256((tiny_bundle / "model.onnx").read_bytes()).hexdigest()
-    assert bundle.version == f"patsum-tiny@sha256:{digest[:12]}"
+    assert re.fullmatch(r"patsum-tiny@sha256:[0-9a-f]{12}", bundle.version)
     assert bundle.model_path == tiny_bundle / "model.onnx"
     assert bundle.encoder.settings.max_tokens == MAX_TOKENS
     assert bundle.encoder.settings.max_sentence_tokens == MAX_SENTENCE_TOKENS
     assert bundle.encoder.encode("It was a storm. The ferry left.").n_encoded == 2
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [("encoder", {"max_tokens": MAX_TOKENS - 1}), ("quality", []), ("created", "2001-01-01")],
+)
+def test_version_follows_what_answers_depend_on_and_nothing_else(
+    section, changes, tiny_bundle, tiny_bundle_copy
+):
+    fields = read_manifest_fields(tiny_bundle_copy)
+    fields[section] = {**fields[section], **changes} if isinstance(changes, dict) else changes
+    with_other_limit = section == "encoder"
+    if with_other_limit:
+        changed = EncoderSettings(**fields["encoder"])
+        old = Bundle(tiny_bundle).encoder
+        fields["fingerprint"] = TextEncoder(old._tokenizer, old._splitter, changed).fingerprint()
+    write_manifest(tiny_bundle_copy, fields)
+    is_same = Bundle(tiny_bundle_copy).version == Bundle(tiny_bundle).version
+    assert is_same is not with_other_limit
 
 
 def test_embedded_bundle_lies_in_the_package():

@@ -98,7 +98,7 @@ def test_result_tells_of_the_best_validation_and_of_lead_3(undisturbed):
 
 def test_fitted_model_follows_the_labels_more_closely(tiny_examples, tmp_path):
     train, validation = tiny_examples
-    recipe = replace(RECIPE, documents=240, validate_every=240, average_decay=0.0)
+    recipe = replace(RECIPE, documents=180, batch_tokens=150, validate_every=180, scorer_rate=4e-3)
     fit, model = start_fit(tmp_path, train, validation, recipe=recipe)
     batch = make_batch(train, np.arange(len(train)))
     losses = []
