@@ -1,6 +1,6 @@
-"""Draws docs/picture.svg: what the embedded bundle makes of one text, and which head may look where.
+"""Draws docs/picture.svg: what the embedded bundle makes of one text, and its heads.
 
-    python docs/draw_picture.py
+python docs/draw_picture.py
 """
 
 import html
@@ -12,8 +12,8 @@ from service import Summarizer
 
 TEXT = (
     "The harbour of Port Ellin reopened on Monday after six weeks of repairs. Fishing boats left "
-    "before dawn, and the first ferry followed at nine. The January storm had torn away forty metres "
-    "of the northern breakwater. Engineers filled the gap with 3,000 concrete blocks, some brought "
+    "before dawn, and the first ferry followed at nine. The January storm had torn away forty "
+    "metres of the northern breakwater. Engineers filled the gap with 3,000 concrete blocks, some brought "
     "from as far as Norway. The work cost 2.1 million pounds, a third more than planned. Mayor Ida "
     "Strand called it money well spent. Some shop owners disagree: they lost the whole spring "
     "season. The council will decide in June whether to pay them damages."
@@ -62,7 +62,9 @@ def draw_heads(summarizer: Summarizer) -> Iterator[str]:
     patterns = summarizer.bundle.manifest.model.patterns
     for layer, row in enumerate(patterns):
         y = 40 + 30 * layer
-        yield f'<text x="580" y="{y + 16}" font-size="12" {FONT} fill="#6b7280">layer {layer}</text>'
+        yield (
+            f'<text x="580" y="{y + 16}" font-size="12" {FONT} fill="#6b7280">layer {layer}</text>'
+        )
         for head, pattern in enumerate(row):
             yield (
                 f'<rect x="{630 + 24 * head}" y="{y}" width="21" height="21" rx="3" '

@@ -44,13 +44,7 @@ from service.errors import DataError
 def export(
     folder: Path, out: Path | None, backend: str, max_tokens: int | None, verify_documents: int
 ) -> None:
-    r"""Turn a run's student into a bundle: ONNX, int8, verified, packed.
-
-    \b
-    Example:
-        patsum export --run runs/news
-        patsum serve --bundle runs/news/bundle
-    """
+    """Turn a run's student into a bundle: ONNX, int8, verified, packed."""
     from export.export_run import export_run
     from export.to_onnx import Backend
 
@@ -68,15 +62,10 @@ def export(
 @click.argument("bundle", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("reports", nargs=-1, type=click.Path(path_type=Path, dir_okay=False), required=True)
 def record(bundle: Path, reports: tuple[Path, ...]) -> None:
-    r"""Put measurements into a bundle's manifest and model card.
+    """Put measurements into a bundle's manifest and model card.
 
     REPORTS are files of `patsum evaluate --json`, the headline first; one of `--faithfulness` may
     be among them.
-
-    \b
-    Example:
-        patsum evaluate --data val.jsonl --bundle runs/news/bundle --json val.json
-        patsum record runs/news/bundle val.json
     """
     from export.pack import record_results
 

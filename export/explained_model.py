@@ -129,7 +129,7 @@ class ExplainedModel(nn.Module):
 
 
 def _pool(tokens: Tensor, members: Tensor) -> Tensor:
-    """Pool a (tokens, tokens) map by sentence: averaged over who looks, summed over what is seen."""
+    """Pool a (tokens, tokens) map by sentence: mean over who looks, sum over what is seen."""
     return (members @ (tokens @ members.T)) / members.sum(dim=1, keepdim=True)
 
 

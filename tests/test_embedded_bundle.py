@@ -1,4 +1,4 @@
-"""The embedded bundle: what every installation answers with, through a real session and a real text."""
+"""The embedded bundle: what every installation answers with, on a real text."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +15,11 @@ MAX_BYTES = 20_000_000
 ARTICLE = (
     "LISTON (Wire) - The harbour of Port Ellin reopened on Monday after six weeks of repairs. "
     "Fishing boats left before dawn, and the first ferry followed at nine. “We feared for the "
-    "season,” said Dr. A. Holm, who runs the co-op. The January storm had torn away forty metres of "
-    "the northern breakwater. Engineers filled the gap with 3,000 concrete blocks, some brought from "
-    "as far as Norway. The work cost £2.1m, a third more than planned. Mayor Ida Strand called it "
-    "money well spent 😀. Some shop owners disagree: they lost the whole spring season. The council "
-    "will decide in June whether to pay them damages"
+    "season,” said Dr. A. Holm, who runs the co-op. The January storm had torn away forty metres "
+    "of the northern breakwater. Engineers filled the gap with 3,000 concrete blocks, some brought "
+    "from as far as Norway. The work cost £2.1m, a third more than planned. Mayor Ida Strand called "
+    "it money well spent 😀. Some shop owners disagree: they lost the whole spring season. The "
+    "council will decide in June whether to pay them damages"
 )
 
 

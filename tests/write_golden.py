@@ -1,6 +1,6 @@
 """Writes tests/golden.json anew: for when an answer changes on purpose.
 
-    python tests/write_golden.py
+python tests/write_golden.py
 """
 
 import json

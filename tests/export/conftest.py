@@ -1,4 +1,4 @@
-"""What the tests of export share: a small student with every pattern and a free head, its graphs."""
+"""What the tests of export share: a small student with every pattern, its graphs, examples."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Packing writes a bundle that the service reads, loses nothing, and takes only its own measurements."""
+"""Packing writes a bundle that the service reads, and takes only its own measurements."""
 
 import json
 

@@ -1,7 +1,8 @@
-"""A head that carries a pattern cannot look elsewhere: shown in the ONNX files themselves, float and int8.
+"""A head that carries a pattern cannot look elsewhere: shown in the ONNX files, float and int8.
 
-Each layer is cut out of the file between its input and what its heads gathered. Rows of the input outside P(i) are
-replaced by other numbers, however large; what the head gathered at i must not move by one bit.
+Each layer is cut out of the file between its input and what its heads gathered. Rows of the input
+outside P(i) are replaced by other numbers, however large; what the head gathered at i must not move
+by one bit.
 """
 
 import itertools
@@ -59,7 +60,7 @@ def open_layers(path, n_layers):
 
 
 def assert_blind_outside(session, layer, patterns, document, width, seed):
-    """Move everything outside P(i) and demand the same bits at i, for every head and some places."""
+    """Move everything outside P(i); demand the same bits at i, for every head and some places."""
     generator = np.random.default_rng(seed)
     n = len(document["token_ids"])
     x = generator.normal(size=(1, n, width)).astype(np.float32)

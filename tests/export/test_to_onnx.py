@@ -48,7 +48,7 @@ def test_shares_have_one_column_a_pattern_and_one_for_free_heads(small_student):
 
 
 def test_pattern_shares_are_the_norms_of_what_the_heads_write(small_student):
-    """Worked out the long way: each head's slice of the output projection applied to what it read at [CLS]."""
+    """Worked out the long way: each head's slice of the projection on what it read at [CLS]."""
     document = {k: torch.from_numpy(v) for k, v in random_document(4, 3).items()}
     record = small_student.new_record()
     names = pattern_names(small_student)

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 from service.api.info import read_cpu
-from service.inference.bundle import Bundle
 from service.api.schemas import SummarizeRequest, SummarizeResponse
+from service.inference.bundle import Bundle
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Facts about reading and verifying a bundle folder."""
 
 import hashlib
-
 import json
 import re
 
