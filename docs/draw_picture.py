@@ -13,10 +13,10 @@ from service import Summarizer
 TEXT = (
     "The harbour of Port Ellin reopened on Monday after six weeks of repairs. Fishing boats left "
     "before dawn, and the first ferry followed at nine. The January storm had torn away forty "
-    "metres of the northern breakwater. Engineers filled the gap with 3,000 concrete blocks, some brought "
-    "from as far as Norway. The work cost 2.1 million pounds, a third more than planned. Mayor Ida "
-    "Strand called it money well spent. Some shop owners disagree: they lost the whole spring "
-    "season. The council will decide in June whether to pay them damages."
+    "metres of the northern breakwater. Engineers filled the gap with 3,000 concrete blocks, some "
+    "brought from as far as Norway. The work cost 2.1 million pounds, a third more than planned. "
+    "Mayor Ida Strand called it money well spent. Some shop owners disagree: they lost the whole "
+    "spring season. The council will decide in June whether to pay them damages."
 )
 COLOURS = {
     "matching_token": ("#c2410c", "matching token"),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training.model.attention import PatternedAttention
 from training.model.patterns import Pattern
-from training.model.summarizer_model import ExtractiveModel, ModelRecord
+from training.model.extractive_model import ExtractiveModel, ModelRecord
 
 FREE = "free"
 OUTPUT_NAMES = ("scores", "document_attention", "matching_attention", "pattern_shares")

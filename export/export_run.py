@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from export.crop import crop_positions
 from export.pack import pack_bundle, refuse_other_folder
 from export.quantize import quantize
 from export.to_onnx import Backend, export_onnx
@@ -44,13 +45,18 @@ def export_run(
     Raises:
         DataError: `out` is a folder of something else, or the validation examples are missing.
         CheckpointError: the student is missing.
-        ExportError: a form differs from the trained model by more than its limit.
+        ExportError: the service would read further than the model can, or a form differs from the
+            trained model by more than its limit.
     """
     refuse_other_folder(out)
     run = Run(folder)
     result = run.student.read_result()
     recipe = read_recipe(run.recipe_path)
-    model = load_model(run.student.model_path)
+    encoder_files = run.encoder_files(recipe.data)
+    if max_tokens is not None:
+        settings = dataclasses.replace(encoder_files.settings, max_tokens=max_tokens)
+        encoder_files = dataclasses.replace(encoder_files, settings=settings)
+    model = crop_positions(load_model(run.student.model_path), encoder_files.settings)
     train, validation = run.open_examples(recipe.data)
     step = max(1, math.ceil(len(validation) / n_documents))
     export_folder = folder / "export"
@@ -62,10 +68,6 @@ def export_run(
     (export_folder / "verification.json").write_text(
         json.dumps(measured.to_json(), indent=2) + "\n"
     )
-    encoder_files = run.encoder_files(recipe.data)
-    if max_tokens is not None:
-        settings = dataclasses.replace(encoder_files.settings, max_tokens=max_tokens)
-        encoder_files = dataclasses.replace(encoder_files, settings=settings)
     return pack_bundle(
         out,
         name=recipe.name,

@@ -23,7 +23,7 @@ from service.inference.manifest import (
 )
 from training.data.examples import EncoderFiles
 from training.model.config import ModelConfig
-from training.model.summarizer_model import ExtractiveModel
+from training.model.extractive_model import ExtractiveModel
 
 
 def pack_bundle(

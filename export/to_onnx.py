@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from export.explained_model import OUTPUT_NAMES, ExplainedModel
-from training.model.summarizer_model import ExtractiveModel
+from training.model.extractive_model import ExtractiveModel
 
 OPSET = 18
 INPUT_AXES: Mapping[str, dict[int, str]] = {

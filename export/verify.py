@@ -19,7 +19,7 @@ from service.errors import ExportError
 from training.data.examples import ExampleStore
 from training.evaluate.rank_agreement import kendall_tau
 from training.fit.validation import mean_rouge
-from training.model.summarizer_model import ExtractiveModel
+from training.model.extractive_model import ExtractiveModel
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ ARTICLE = (
     "Fishing boats left before dawn, and the first ferry followed at nine. “We feared for the "
     "season,” said Dr. A. Holm, who runs the co-op. The January storm had torn away forty metres "
     "of the northern breakwater. Engineers filled the gap with 3,000 concrete blocks, some brought "
-    "from as far as Norway. The work cost £2.1m, a third more than planned. Mayor Ida Strand called "
-    "it money well spent 😀. Some shop owners disagree: they lost the whole spring season. The "
-    "council will decide in June whether to pay them damages"
+    "from as far as Norway. The work cost £2.1m, a third more than planned. Mayor Ida Strand "
+    "called it money well spent 😀. Some shop owners disagree: they lost the whole spring season. "
+    "The council will decide in June whether to pay them damages"
 )
 
 

@@ -11,7 +11,7 @@ def small_student():
     from tests.tiny_bundle import tiny_tokenizer
     from training.model.config import ModelConfig, Positions
     from training.model.patterns import Pattern
-    from training.model.summarizer_model import ExtractiveModel
+    from training.model.extractive_model import ExtractiveModel
 
     torch.manual_seed(3)
     patterns = tuple(Pattern)
