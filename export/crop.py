@@ -5,7 +5,7 @@ import dataclasses
 from service.errors import ExportError
 from service.text.encode import EncoderSettings
 from training.model.config import Positions
-from training.model.summarizer_model import ExtractiveModel
+from training.model.extractive_model import ExtractiveModel
 
 _TABLE = "encoder.embeddings.positions.weight"
 

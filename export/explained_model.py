@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from training.model.attention import PatternedAttention
-from training.model.patterns import Pattern
 from training.model.extractive_model import ExtractiveModel, ModelRecord
+from training.model.patterns import Pattern
 
 FREE = "free"
 OUTPUT_NAMES = ("scores", "document_attention", "matching_attention", "pattern_shares")

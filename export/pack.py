@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from export.explained_model import pattern_names
 from export.model_card import describe_model
 from export.to_onnx import OPSET
@@ -61,12 +63,11 @@ def pack_bundle(
     draft = path.with_name(path.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    for source, target in (
-        (model_path, MODEL_FILE),
-        (encoder_files.tokenizer, TOKENIZER_FILE),
-        (encoder_files.punkt, PUNKT_FILE),
-    ):
-        shutil.copyfile(source, draft / target)
+    shutil.copyfile(model_path, draft / MODEL_FILE)
+    shutil.copyfile(encoder_files.punkt, draft / PUNKT_FILE)
+    # Written anew without indentation, which is a third of its size.
+    tokenizer = Tokenizer.from_file(str(encoder_files.tokenizer))
+    tokenizer.save(str(draft / TOKENIZER_FILE), pretty=False)
     settings = encoder_files.settings
     fields = {
         "format": FORMAT,

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from service.api.settings import ENV_PREFIX, Settings, read_settings
 from service.errors import InputError, PatsumError
-from service.offline_commands import OfflineCommand, find_offline_commands
+from service.offline_commands import OfflineCommand, find_offline_commands, is_our_own
 from service.text_file import STDIN, read_text
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -51,9 +51,9 @@ class PatsumGroup(click.Group):
             return super().invoke(ctx)
         except ModuleNotFoundError as error:  # inside an offline command that is already loaded
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
-            if not isinstance(command, OfflineCommand):
+            if not isinstance(command, OfflineCommand) or is_our_own(error):
                 raise
-            raise command.missing_extra() from error
+            raise command.missing_extra(error) from error
 
 
 def setting_options(command: Decorated) -> Decorated:

@@ -6,6 +6,7 @@
     ├── DataError          a data file is missing, empty or malformed
     ├── RecipeError        a recipe has an unknown key or a value of the wrong kind
     ├── CheckpointError    a checkpoint is missing, or belongs to another model
+    ├── TrainingError      a fit diverged: its loss or its scores are no longer finite
     ├── ExportError        an exported model failed its verification
     ├── MissingExtraError  an offline command without the packages that it needs
     └── ShapeError         an array of another shape than the one expected
@@ -46,6 +47,10 @@ class CheckpointError(PatsumError):
     """A checkpoint is missing, or belongs to another model."""
 
 
+class TrainingError(PatsumError):
+    """A fit diverged: its loss or its scores are no longer finite."""
+
+
 class ExportError(PatsumError):
     """An exported model failed its verification."""
 
@@ -56,11 +61,13 @@ class MissingExtraError(PatsumError):
     Args:
         command: the subcommand, such as "teacher".
         extra: the extra of the distribution that brings its packages.
+        module: the one that was not found, if known, such as "torch".
     """
 
-    def __init__(self, command: str, extra: str) -> None:
+    def __init__(self, command: str, extra: str, module: str | None = None) -> None:
+        missing = f" (there is no `{module}`)" if module else ""
         super().__init__(
-            f"`patsum {command}` needs packages that serving does not: "
+            f"`patsum {command}` needs packages that serving does not{missing}: "
             f"install them with `pip install 'patsum[{extra}]'` (in a checkout: `make setup`)"
         )
 

@@ -12,6 +12,8 @@ import click
 from service.errors import MissingExtraError
 
 GROUP = "patsum.commands"
+OUR_PACKAGES = ("service", "training", "export")
+"""What this distribution itself brings; one of these missing is a bug, and no extra mends it."""
 
 
 class Outline(NamedTuple):
@@ -64,12 +66,17 @@ class OfflineCommand(click.Command):
 
         Raises:
             MissingExtraError: a package that it needs is not installed.
+            ModuleNotFoundError: a module of our own is missing.
         """
         return self._load().make_context(info_name, args, parent, **extra)
 
-    def missing_extra(self) -> MissingExtraError:
-        """Say which extra brings the packages of this command."""
-        return MissingExtraError(str(self.name), self.extra)
+    def missing_extra(self, error: ModuleNotFoundError | None = None) -> MissingExtraError:
+        """Say which extra brings the packages of this command.
+
+        Args:
+            error: names the missing module, if one was looked for.
+        """
+        return MissingExtraError(str(self.name), self.extra, error.name if error else None)
 
     def _load(self) -> click.Command:
         if self._entry_point is None:
@@ -77,9 +84,16 @@ class OfflineCommand(click.Command):
         try:
             command = self._entry_point.load()
         except ModuleNotFoundError as error:
-            raise self.missing_extra() from error
+            if is_our_own(error):
+                raise
+            raise self.missing_extra(error) from error
         assert isinstance(command, click.Command), "an entry point of the group is a command"
         return command
+
+
+def is_our_own(error: ModuleNotFoundError) -> bool:
+    """Say whether the missing module belongs to one of our own packages."""
+    return (error.name or "").partition(".")[0] in OUR_PACKAGES
 
 
 def find_offline_commands() -> dict[str, OfflineCommand]:

@@ -25,7 +25,7 @@ from tests.tiny_articles import tiny_articles, write_tiny_articles
 from tests.tiny_encoder import write_tiny_encoder
 from training.cli import distill, evaluate, prepare, teacher
 from training.data.examples import ExampleStore
-from training.fit.checkpoint import load_model
+from training.fit.checkpoint import load_model, save_model
 from training.model.patterns import Pattern
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +64,7 @@ documents = 48
 batch_tokens = 400
 encoder_rate = 1e-3
 scorer_rate = 1e-3
+teacher_weight = 1.0
 validate_every = 24
 """
 PLAN = tuple(
@@ -304,6 +305,25 @@ def distilled(workshop, taught):
     run, _ = taught
     patsum_ok("distill", *workshop.stage(run, "--threads", 1))
     return run
+
+
+def test_examples_under_a_begun_student_are_not_replaced(workshop, distilled, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(distilled, run, ignore=lambda folder, names: {"teacher"} & set(names))
+    swapped = ["--train", workshop.folder / "validation.jsonl"]
+    said = refusal("prepare", *workshop.stage(run, *workshop.sources(), *swapped))
+    assert "student was begun with the examples in" in said
+
+
+def test_student_of_another_teacher_is_refused(workshop, distilled, tmp_path):
+    run = shutil.copytree(distilled, tmp_path / "run")
+    (run / "student/result.json").unlink()
+    path = run / "teacher/model.safetensors"
+    model = load_model(path, base=str(workshop.encoder))
+    model.scorer.score.bias.data += 1.0
+    save_model(model, path)
+    said = refusal("distill", *workshop.stage(run, "--threads", 1))
+    assert "was begun with another teacher; " in said
 
 
 def test_student_carries_the_plan_of_the_recipe(distilled):

@@ -4,8 +4,8 @@ import torch
 
 from tests.tiny_bundle import tiny_tokenizer
 from training.model.config import ModelConfig, Positions
+from training.model.extractive_model import ExtractiveModel
 from training.model.patterns import Pattern
-from training.model.summarizer_model import ExtractiveModel
 
 MATCHING, INTRA, PREVIOUS, NEXT = Pattern
 

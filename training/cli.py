@@ -153,9 +153,10 @@ def use_threads(threads: int | None) -> None:
 
 def describe_result(path: Path, result: dict[str, Any]) -> str:
     """Say in one line what a fit came to, Lead-3 on the same documents beside it."""
-    names = {"rouge1": "R-1", "rouge2": "R-2", "rougeL": "R-L"}
+    from training.evaluate.rouge import METRICS
+
     figures, leads = (
-        " ".join(f"{short} {row[name]:.2f}" for name, short in names.items())
+        " ".join(f"R-{name.removeprefix('rouge')} {row[name]:.2f}" for name in METRICS)
         for row in (result, result["lead3"])
     )
     return (

@@ -1,6 +1,5 @@
 """The preparation of a run: its text encoder, its training and its validation examples."""
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from service.errors import DataError
 from service.text.sentences import SentenceSplitter
 from training.data.articles import Article, count_rows, read_articles, sample_articles
 from training.data.examples import EncoderFiles, ExampleStore, prepare_examples
+from training.data.file_hash import hash_file
 from training.pretrained_tokenizer import load_pretrained_tokenizer
 from training.recipe import Recipe
 from training.run import Run
@@ -135,12 +135,13 @@ class Preparation:
         return [name for name, value in settings.items() if present.get(name) != value]
 
     def _refuse_if_used(self, path: Path, settings: dict[str, object]) -> None:
-        """Raise if a model was fitted on other examples than these settings give."""
-        if not self._run.teacher.is_begun or not _is_prepared(path):
+        """Raise if a model was begun on other examples than these settings give."""
+        begun = [stage for stage in (self._run.teacher, self._run.student) if stage.is_begun]
+        if not begun or not _is_prepared(path):
             return
         if differences := self._differences(path, settings):
             raise DataError(
-                f"{self._run.teacher.path} was begun with the examples in {path}, and these would "
+                f"{begun[0].path} was begun with the examples in {path}, and these would "
                 f"differ in {', '.join(differences)}; prepare them in another --run folder"
             )
 
@@ -160,12 +161,7 @@ def describe_articles(source: str) -> str:
     if source.startswith("hf:"):
         return source
     path = Path(source)
-    try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"expected a file of JSON lines at {path}, got {error.strerror}") from error
-    return f"{path.name} ({sha256[:12]})"
+    return f"{path.name} ({hash_file(path)[:12]})"
 
 
 def _is_prepared(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Recipes: one experiment in one TOML file, read into frozen dataclasses; unknown keys are errors.
+"""Recipes: one experiment in one TOML file, read into frozen dataclasses, each value checked.
 
 [data]      what the model reads: limits, outlet, how many articles
 [teacher]   the encoder, what stays frozen, how it is fitted
@@ -6,9 +6,11 @@
 """
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +27,11 @@ class DataRecipe:
             override it.
         validation: articles to choose by, likewise.
         outlet: only training articles whose field `outlet` is this one; "" for all.
-        max_train: most training articles.
-        max_validation: most validation articles that are scored while fitting.
-        max_tokens: most tokens of a document, [CLS] and [SEP] included.
-        max_sentence_tokens: most tokens of a sentence, likewise.
+        max_train: most training articles, at least 1.
+        max_validation: most validation articles that are scored while fitting, at least 1.
+        max_tokens: most tokens of a document, [CLS] and [SEP] included; at least
+            max_sentence_tokens.
+        max_sentence_tokens: most tokens of a sentence, likewise; at least 3.
     """
 
     train: str = "hf:cnn_dailymail:3.0.0:train"
@@ -39,27 +42,38 @@ class DataRecipe:
     max_tokens: int = 512
     max_sentence_tokens: int = 128
 
+    def __post_init__(self) -> None:
+        _require_at_least(1, self, "max_train", "max_validation")
+        _require_at_least(3, self, "max_sentence_tokens")
+        least = self.max_sentence_tokens
+        _require(
+            f"at least max_sentence_tokens = {least}", lambda n: n >= least, self, "max_tokens"
+        )
+
 
 @dataclass(frozen=True)
 class FitRecipe:
     """How one model is fitted.
 
     Attributes:
-        documents: how many training documents are shown in all; passes over the data follow.
-        batch_tokens: most tokens of a batch, padding included.
-        encoder_rate: peak learning rate of the token encoder.
-        scorer_rate: peak learning rate of the scorer.
-        warm_up: share of the steps over which the rates rise from 0; they fall to 0 linearly
-            after it.
-        weight_decay: of all matrices.
-        clip: largest gradient norm.
-        soft_weight: weight of the soft-label loss beside the oracle's.
+        documents: how many training documents are shown in all, at least 1; passes over the data
+            follow.
+        batch_tokens: most tokens of a batch, padding included; at least 1.
+        encoder_rate: peak learning rate of the token encoder, above 0.
+        scorer_rate: peak learning rate of the scorer, above 0.
+        warm_up: share of the documents over which the rates rise, from 0 to below 1; they fall to 0
+            linearly after it.
+        weight_decay: of all matrices, at least 0.
+        clip: largest gradient norm, above 0.
+        soft_weight: weight of the soft-label loss beside the oracle's, at least 0.
         teacher_weight: weight of the listwise KL to the teacher's scores, where a document has
-            them.
-        temperature: of that KL.
-        average_decay: per-step decay of the averaged weights that are kept; 0 keeps the last ones.
-        validate_every: documents between two validations.
-        seed: of order, dropout and new weights.
+            them; at least 0. A student's needs its teacher_documents.
+        temperature: of that KL, above 0.
+        average_decay: per-step decay of an average of the weights, which is then what is validated
+            in place of the present weights, from 0 (no average) to below 1. Either way the weights
+            of the best validation are kept.
+        validate_every: documents between two validations, at least 1.
+        seed: of order, dropout and new weights, from 0 to 2^63 - 1.
         precision: "float32" or "bfloat16" (autocast; pays only where the processor has it).
     """
 
@@ -71,7 +85,7 @@ class FitRecipe:
     weight_decay: float = 0.01
     clip: float = 1.0
     soft_weight: float = 0.5
-    teacher_weight: float = 1.0
+    teacher_weight: float = 0.0
     temperature: float = 2.0
     average_decay: float = 0.0
     validate_every: int = 2_000
@@ -83,9 +97,11 @@ class FitRecipe:
             raise RecipeError(
                 f"precision: expected 'float32' or 'bfloat16', got {self.precision!r}"
             )
-        for name in ("documents", "batch_tokens", "validate_every"):
-            if getattr(self, name) < 1:
-                raise RecipeError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        _require_at_least(1, self, "documents", "batch_tokens", "validate_every")
+        _require_above_0(self, "encoder_rate", "scorer_rate", "clip", "temperature")
+        _require_at_least(0, self, "weight_decay", "soft_weight", "teacher_weight")
+        _require("from 0 to below 1", lambda x: 0 <= x < 1, self, "warm_up", "average_decay")
+        _require("from 0 to 2^63 - 1", lambda n: 0 <= n < 1 << 63, self, "seed")
 
 
 @dataclass(frozen=True)
@@ -98,10 +114,10 @@ class TeacherRecipe:
         frozen_layers: how many of its lowest layers keep their weights; the embeddings always do.
         document_layers: layers of the transformer over sentences; 0 is BERTSum's plain linear
             scorer.
-        document_width: size of a sentence vector in it.
-        document_heads: its heads.
-        document_positions: sentence positions that it tells apart.
-        dropout: probability in it.
+        document_width: size of a sentence vector in it, a multiple of document_heads.
+        document_heads: its heads, at least 1.
+        document_positions: sentence positions that it tells apart, at least 1.
+        dropout: probability in it, from 0 to 1.
         fit: how it is fitted.
     """
 
@@ -114,19 +130,32 @@ class TeacherRecipe:
     dropout: float = 0.1
     fit: FitRecipe = field(default_factory=FitRecipe)
 
+    def __post_init__(self) -> None:
+        _require_at_least(0, self, "frozen_layers", "document_layers")
+        _require_at_least(1, self, "document_width", "document_heads", "document_positions")
+        heads = self.document_heads
+        _require(
+            f"a multiple of document_heads = {heads}",
+            lambda n: n % heads == 0,
+            self,
+            "document_width",
+        )
+        _require("from 0 to 1", lambda x: 0 <= x <= 1, self, "dropout")
+
 
 @dataclass(frozen=True)
 class StudentRecipe:
     """The student that is distilled from the teacher.
 
     Attributes:
-        layers: the teacher's layers that it starts from, in order.
+        layers: the teacher's layers that it starts from, in order, from 0; at least one.
         plan: for each of its layers, the pattern of each head: "matching_token", "intra_sentence",
             "previous_token", "next_token", or "free". One row stands for every layer.
         positions: "sentence" or "document": what a token's position counts from.
         unmatched: "self" or "all": where a token without a second copy looks.
         fixed: patterns whose heads have no Q and K.
-        teacher_documents: how many training documents the teacher scores for the listwise KL.
+        teacher_documents: how many training documents the teacher scores for the listwise KL; 0
+            where fit.teacher_weight is 0, and only there.
         fit: how it is fitted.
     """
 
@@ -137,6 +166,21 @@ class StudentRecipe:
     fixed: tuple[str, ...] = ("previous_token", "next_token")
     teacher_documents: int = 0
     fit: FitRecipe = field(default_factory=FitRecipe)
+
+    def __post_init__(self) -> None:
+        _require(
+            "at least one layer, from 0 on",
+            lambda layers: layers and min(layers) >= 0,
+            self,
+            "layers",
+        )
+        _require_at_least(0, self, "teacher_documents")
+        if (self.teacher_documents > 0) != (self.fit.teacher_weight > 0):
+            raise RecipeError(
+                "teacher_documents: expected it and fit.teacher_weight above 0, to distil the "
+                "teacher's scores, or both 0, to learn from the labels only; "
+                f"got {self.teacher_documents} and {self.fit.teacher_weight}"
+            )
 
 
 @dataclass(frozen=True)
@@ -166,7 +210,8 @@ def read_recipe(path: Path) -> Recipe:
         The recipe, with defaults for what the file leaves out.
 
     Raises:
-        RecipeError: no such file, not TOML, an unknown key, or a value of the wrong kind.
+        RecipeError: no such file, not TOML, an unknown key, or a value of the wrong kind or
+            outside its range.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -174,12 +219,12 @@ def read_recipe(path: Path) -> Recipe:
         raise RecipeError(f"expected a recipe at {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"expected TOML in {path}: {error}") from error
-    recipe = _build(Recipe, table, where=path.name)
+    recipe = _make_from_table(Recipe, table, where=path.name)
     assert isinstance(recipe, Recipe)
     return recipe
 
 
-def _build(kind: type, table: Any, where: str) -> Any:
+def _make_from_table(kind: type, table: Any, where: str) -> Any:
     """Make a dataclass from a TOML table, naming what does not fit."""
     if not isinstance(table, dict):
         raise RecipeError(f"{where}: expected a table, got {table!r}")
@@ -199,24 +244,54 @@ def _build(kind: type, table: Any, where: str) -> Any:
     ]
     if missing:
         raise RecipeError(f"{where}: expected the key {missing[0]!r}")
-    return kind(
-        **{name: _convert(hints[name], value, f"{where}: {name}") for name, value in table.items()}
-    )
+    values = {
+        name: _read_value(hints[name], value, f"{where}: {name}") for name, value in table.items()
+    }
+    try:
+        return kind(**values)
+    except RecipeError as error:
+        raise RecipeError(f"{where}: {error}") from None
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    """Check one value against its field's type; lists become tuples, whole numbers floats."""
+def _read_value(hint: Any, value: Any, where: str) -> Any:
+    """Read one value as its field's type; lists become tuples, whole numbers finite floats."""
     if dataclasses.is_dataclass(hint):
         assert isinstance(hint, type)
-        return _build(hint, value, where)
+        return _make_from_table(hint, value, where)
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, list):
             raise RecipeError(f"{where}: expected a list, got {value!r}")
         inner = typing.get_args(hint)[0]
-        return tuple(_convert(inner, item, where) for item in value)
-    if hint is float and type(value) is int:
-        return float(value)
+        return tuple(_read_value(inner, item, where) for item in value)
+    if hint is float and type(value) in {int, float}:
+        return _read_finite(value, where)
     if type(value) is not hint:
         name = hint.__name__ if isinstance(hint, type | types.GenericAlias) else str(hint)
         raise RecipeError(f"{where}: expected {name}, got {value!r}")
     return value
+
+
+def _read_finite(value: float, where: str) -> float:
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number above all floats
+        number = math.inf
+    if not math.isfinite(number):
+        raise RecipeError(f"{where}: expected a finite number, got {value!r}")
+    return number
+
+
+def _require(expected: str, holds: Callable[[Any], Any], section: object, *names: str) -> None:
+    """Raise if a value of a section is outside its range."""
+    for name in names:
+        value = getattr(section, name)
+        if not holds(value):
+            raise RecipeError(f"{name}: expected {expected}, got {value!r}")
+
+
+def _require_at_least(least: int, section: object, *names: str) -> None:
+    _require(f"at least {least}", lambda value: value >= least, section, *names)
+
+
+def _require_above_0(section: object, *names: str) -> None:
+    _require("above 0", lambda value: value > 0, section, *names)

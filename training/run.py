@@ -21,6 +21,7 @@ from training.recipe import DataRecipe, Recipe, read_recipe
 class Stage:
     """The folder of one fitted model.
 
+    teacher_scores.npz                       of a student: what it follows
     state.pt, best.safetensors, log.jsonl    of `Fit`, to resume from
     model.safetensors                        the finished model
     result.json                              its figures; written last, so it marks the end
@@ -38,8 +39,8 @@ class Stage:
 
     @property
     def is_begun(self) -> bool:
-        """Some weights have been fitted."""
-        return self.is_finished or (self.path / "state.pt").exists()
+        """A file is there, be it the teacher's scores that the first step of a fit waits for."""
+        return self.path.is_dir() and any(self.path.iterdir())
 
     @property
     def is_finished(self) -> bool:
@@ -89,8 +90,8 @@ class Run:
     def adopt_recipe(self, source: Path) -> Recipe:
         """Read a recipe and copy it into the folder.
 
-        What a stage has begun with stays: [data] and [teacher] from the first steps of the teacher
-        on, [student] from those of the student on.
+        What a stage has begun with stays: [data] and [teacher] from the first file of the teacher
+        on, [student] from that of the student on.
 
         Args:
             source: the recipe; the folder's own will do.

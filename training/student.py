@@ -12,12 +12,14 @@ import torch
 from service.errors import RecipeError
 from training.fit.checkpoint import load_model, save_model
 from training.fit.loop import Fit
+from training.fit.tensor_hash import hash_tensors
 from training.model.config import Plan, Positions
+from training.model.extractive_model import ExtractiveModel
+from training.model.inherited import student_from_teacher
 from training.model.patterns import Pattern, Unmatched
-from training.model.summarizer_model import ExtractiveModel, student_from_teacher
 from training.recipe import Recipe, StudentRecipe
 from training.run import Run
-from training.teacher_scores import first_documents, score_with_teacher
+from training.teacher_scores import draw_documents, score_with_teacher
 
 _FREE = "free"
 _Kind = TypeVar("_Kind", Pattern, Positions, Unmatched)
@@ -63,8 +65,10 @@ def distill_student(run: Run, recipe: Recipe, encoder: str | None = None) -> dic
 
     Raises:
         DataError: the examples are missing, or do not fit the run's text encoder.
-        CheckpointError: the teacher is missing, or has not the layers or heads that are asked for.
+        CheckpointError: the teacher is missing, has not the layers or heads that are asked for, or
+            is not the one that the student was begun with.
         RecipeError: [student] names what there is not.
+        TrainingError: the fit diverges.
     """
     if run.student.is_finished:
         return run.student.read_result()
@@ -72,20 +76,30 @@ def distill_student(run: Run, recipe: Recipe, encoder: str | None = None) -> dic
     run.teacher.read_result()
     fit = recipe.student.fit
     teacher = load_model(run.teacher.model_path, base=encoder)
+    teacher_sha256 = hash_tensors(teacher.state_dict())
     torch.manual_seed(fit.seed)  # what is not copied is drawn here
     student = make_student(recipe.student, teacher)
     scores = None
     if recipe.student.teacher_documents:
         scores = score_with_teacher(
             teacher,
-            run.teacher.model_path,
+            teacher_sha256,
             train,
-            first_documents(train, fit, recipe.student.teacher_documents),
+            draw_documents(len(train), recipe.student.teacher_documents, fit.seed),
             run.student.path / "teacher_scores.npz",
             fit.batch_tokens,
         )
-    fitted = Fit(student, fit, train, validation, run.student.path, teacher_logits=scores).run()
-    result = fitted.to_json() | {"recipe": recipe.name, "teacher_documents": len(scores or ())}
+    fitted = Fit(
+        student,
+        fit,
+        train,
+        validation,
+        run.student.path,
+        teacher_logits=scores,
+        teacher_sha256=teacher_sha256,
+    )
+    result = fitted.run().to_json()
+    result |= {"recipe": recipe.name, "teacher_documents": len(scores or ())}
     result["validation"] = {"data": validation.description["source"], "n": len(validation)}
     note = f"validation ROUGE-1 {result['rouge1']:.2f}"
     save_model(student.cpu(), run.student.model_path, note=note)

@@ -13,7 +13,8 @@ from tokenizers import Tokenizer
 from service.errors import CheckpointError
 from training.fit.checkpoint import save_model
 from training.fit.loop import Fit
-from training.model.summarizer_model import ExtractiveModel, from_pretrained_encoder
+from training.model.extractive_model import ExtractiveModel
+from training.model.pretrained import from_pretrained_encoder
 from training.pretrained_tokenizer import load_pretrained_tokenizer
 from training.recipe import Recipe, TeacherRecipe
 from training.run import Run
@@ -61,6 +62,7 @@ def fit_teacher(run: Run, recipe: Recipe, encoder: str | None = None) -> dict[st
     Raises:
         DataError: the examples are missing, or do not fit the run's text encoder.
         CheckpointError: the encoder cannot be loaded or is another one than that of the examples.
+        TrainingError: the fit diverges.
     """
     if run.teacher.is_finished:
         return run.teacher.read_result()

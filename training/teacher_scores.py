@@ -5,10 +5,10 @@ One .npz file holds
     numbers    (documents,) int64 place of each document in its store
     lengths    (documents,) int64 sentences of each
     logits     (all sentences,) float32, one document after the other
-    origin     what scored what: the hash of the teacher's file and the source of the documents
+    origin     what scored what: the hash of the teacher's tensors, and the source of the documents
+               with the fingerprint of what encoded them
 """
 
-import hashlib
 import time
 import zipfile
 from pathlib import Path
@@ -18,36 +18,38 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
+from service.errors import TrainingError
 from training.data.examples import ExampleStore
-from training.fit.batches import plan_epoch
 from training.fit.validation import score_documents
-from training.model.summarizer_model import ExtractiveModel
-from training.recipe import FitRecipe
+from training.model.extractive_model import ExtractiveModel
 
 ScoresByDocument = dict[int, npt.NDArray[np.float32]]
 
+# Documents between two looks at the clock: seconds of work, and enough to batch by length.
 _ROUND = 256
+# A kill costs at most a minute of scoring; writing takes milliseconds.
 _SAVE_EVERY_S = 60.0
 
 
-def first_documents(store: ExampleStore, recipe: FitRecipe, n: int) -> npt.NDArray[np.int64]:
-    """Find the documents that a fit shows first: no other ones are worth scoring.
+def draw_documents(n_documents: int, n: int, seed: int) -> npt.NDArray[np.int64]:
+    """Draw the documents to score, from all there are.
+
+    Those that a fit shows first would be seen during the warm-up only, when nothing is learned yet.
 
     Args:
-        store: training examples.
-        recipe: of the fit that will follow the scores.
-        n: how many; fewer where the store has fewer.
+        n_documents: how many there are.
+        n: how many to draw; all where there are fewer.
+        seed: of the draw.
 
     Returns:
-        (documents,) int64, in the order in which they are shown.
+        (documents,) int64 places in the store, ascending.
     """
-    batches = plan_epoch(store.n_tokens(), recipe.batch_tokens, recipe.seed, epoch=0)
-    return np.concatenate(batches)[:n]
+    return np.sort(np.random.default_rng(seed).permutation(n_documents)[:n])
 
 
 def score_with_teacher(
     teacher: ExtractiveModel,
-    teacher_path: Path,
+    teacher_sha256: str,
     store: ExampleStore,
     numbers: npt.NDArray[np.int64],
     path: Path,
@@ -57,7 +59,7 @@ def score_with_teacher(
 
     Args:
         teacher: the fitted teacher.
-        teacher_path: its file, to know its scores by.
+        teacher_sha256: hash of its tensors, to know its scores by.
         store: training examples.
         numbers: (documents,) which ones.
         path: file of the scores; scores of another teacher or other documents are replaced.
@@ -65,8 +67,11 @@ def score_with_teacher(
 
     Returns:
         By document number, (sentences,) float32 logits.
+
+    Raises:
+        TrainingError: a score is not finite; the loss would pass over its document in silence.
     """
-    origin = f"{_hash_file(teacher_path)} {store.description['source']}"
+    origin = f"{teacher_sha256} {store.description['source']}"
     origin += f" {store.description['fingerprint']}"
     wanted = set(numbers.tolist())
     scored = {n: row for n, row in read_scores(path, origin).items() if n in wanted}
@@ -81,7 +86,9 @@ def score_with_teacher(
     ) as bar:
         for at in range(0, len(missing), _ROUND):
             chosen = missing[at : at + _ROUND]
-            scored |= score_documents(teacher, store, chosen, batch_tokens, device, bar)
+            found = score_documents(teacher, store, chosen, batch_tokens, device, bar)
+            _refuse_unless_finite(found)
+            scored |= found
             if time.monotonic() - saved > _SAVE_EVERY_S:
                 write_scores(scored, path, origin)
                 saved = time.monotonic()
@@ -125,6 +132,10 @@ def read_scores(path: Path, origin: str) -> ScoresByDocument:
         return {}
 
 
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _refuse_unless_finite(scores: ScoresByDocument) -> None:
+    for number, row in scores.items():
+        if not np.isfinite(row).all():
+            raise TrainingError(
+                f"expected finite scores of the teacher, got {row.tolist()} for training document "
+                f"{number}; fit the teacher again at lower rates"
+            )

@@ -9,7 +9,12 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.problems import ProblemError, ProblemKind
+from service.api.problems import FieldProblem, ProblemError, ProblemKind
+
+MAX_NAMES = 50
+"""Most names that one object may have; no object of ours has half as many."""
+
+CheckJson = Callable[[object], None]
 
 _OFFERED = ("application/json", "application/*", "*/*")
 
@@ -20,11 +25,13 @@ class JsonRequest(Request):
     Args:
         request: the request as the framework made it.
         max_body_bytes: largest body that is read.
+        check: refuses a parsed body by raising a ProblemError, before a schema sees it.
     """
 
-    def __init__(self, request: Request, max_body_bytes: int) -> None:
+    def __init__(self, request: Request, max_body_bytes: int, check: CheckJson) -> None:
         super().__init__(request.scope, request.receive)
         self._max_body_bytes = max_body_bytes
+        self._check = check
 
     async def body(self) -> bytes:
         """Read the body, refusing as soon as it is known to be too long.
@@ -45,12 +52,15 @@ class JsonRequest(Request):
         return self._body
 
     async def json(self) -> object:
-        """Parse the body.
+        """Parse and check the body.
 
         Raises:
-            ProblemError: 400, not one JSON value in UTF-8 with unique names.
+            ProblemError: 400, not one JSON value in UTF-8 with unique names; 422, an object of more
+                than MAX_NAMES names; or what the check raises.
         """
-        return parse_json(await self.body())
+        value = parse_json(await self.body())
+        self._check(value)
+        return value
 
     def _too_large(self, got: str) -> ProblemError:
         return ProblemError(
@@ -61,11 +71,13 @@ class JsonRequest(Request):
         )
 
 
-def json_route(max_body_bytes: int) -> type[APIRoute]:
+def json_route(max_body_bytes: int, check: CheckJson) -> type[APIRoute]:
     """Make the class of the routes that take JSON.
 
     Args:
         max_body_bytes: largest body that is read.
+        check: refuses a parsed body by raising a ProblemError. A schema makes an error for every
+            item that is wrong, so what bounds their number is checked here, before it.
     """
 
     class JsonRoute(APIRoute):
@@ -77,7 +89,7 @@ def json_route(max_body_bytes: int) -> type[APIRoute]:
                 check_content(
                     request.headers.get("content-type"), request.headers.get("content-encoding")
                 )
-                json_request = JsonRequest(request, max_body_bytes)
+                json_request = JsonRequest(request, max_body_bytes, check)
                 if not await json_request.body():
                     raise _not_json("nothing")
                 return await handle(json_request)
@@ -141,11 +153,11 @@ def parse_json(body: bytes) -> object:
     """Parse JSON as RFC 8259 has it: UTF-8, no NaN, and no name twice in one object.
 
     Raises:
-        ProblemError: 400.
+        ProblemError: 400; 422, an object of more than MAX_NAMES names.
     """
     try:
         return json.loads(
-            body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique
+            body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_make_object
         )
     except UnicodeDecodeError as error:
         raise _not_json(f"a byte that is not UTF-8 at offset {error.start}") from error
@@ -172,7 +184,14 @@ def _refuse_constant(name: str) -> None:
     raise _not_json(f"{name}, which JSON does not have")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_NAMES:
+        detail = (
+            f"expected objects of at most {MAX_NAMES} names, got one of {len(pairs)}; "
+            "send only the fields listed in /docs"
+        )
+        problem = FieldProblem(detail=detail, pointer="#")
+        raise ProblemError(ProblemKind.UNPROCESSABLE, detail, [problem])
     unique = dict(pairs)
     if len(unique) < len(pairs):
         raise _not_json("an object with a name twice")

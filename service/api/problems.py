@@ -60,7 +60,8 @@ class Problem(BaseModel):
     instance: str = Field(description="The path that was asked.")
     request_id: str = Field(description="The X-Request-Id, also found in the service's log.")
     errors: list[FieldProblem] = Field(
-        default_factory=list, description=f"The mistakes in the body, {MAX_ERRORS} at most."
+        default_factory=list,
+        description=f"Mistakes in the body, {MAX_ERRORS} at most; of documents, the first bad one.",
     )
 
 
@@ -134,10 +135,14 @@ def validation_problem(errors: Sequence[Mapping[str, Any]]) -> ProblemError:
     """Turn the errors of a schema into a 422.
 
     Args:
-        errors: as pydantic lists them, `loc` beginning with "body".
+        errors: as pydantic lists them, `loc` beginning with "body"; only the first MAX_ERRORS
+            are put into words.
     """
-    field_problems = [_field_problem(error) for error in errors]
-    detail = f"expected a body as in /docs, got one with {len(errors)} mistake(s); mend `errors`"
+    field_problems = [_field_problem(error) for error in errors[:MAX_ERRORS]]
+    detail = (
+        f"expected a body as in /docs, got one with at least {len(errors)} mistake(s); "
+        "mend `errors`"
+    )
     return ProblemError(ProblemKind.UNPROCESSABLE, detail, field_problems)
 
 

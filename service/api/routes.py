@@ -50,11 +50,15 @@ def summarize_router(host: ModelHost, settings: Settings, metrics: Metrics) -> A
         metrics: where documents are counted.
     """
     router = APIRouter(
-        prefix="/v1", tags=["summarize"], route_class=json_route(settings.max_body_bytes)
+        prefix="/v1",
+        tags=["summarize"],
+        route_class=json_route(
+            settings.max_body_bytes, lambda value: check_n_documents(value, settings.max_documents)
+        ),
     )
 
     async def answer(request: Request, body: SummarizeRequest) -> Response:
-        check_limits(body, settings)
+        check_n_characters(body, settings.max_characters)
         batch = await summarize_batch(host, body, metrics)
         response = batch.response(request.state.request_id, host.summarizer.bundle.version)
         return AsciiJsonResponse(response.model_dump(by_alias=True, exclude_none=True))
@@ -129,24 +133,34 @@ async def summarize_batch(host: ModelHost, body: SummarizeRequest, metrics: Metr
     return batch
 
 
-def check_limits(body: SummarizeRequest, settings: Settings) -> None:
-    """Check the sizes that the settings limit.
+def check_n_documents(value: object, max_documents: int) -> None:
+    """Check how many documents a parsed body holds; whatever else it is, is left to the schema.
 
     Raises:
         ProblemError: 413.
     """
-    documents = body.input_documents()
+    documents = value.get("documents") if isinstance(value, dict) else None
+    if isinstance(documents, list):
+        _check_size(len(documents), max_documents, "documents", "#/documents")
+
+
+def check_n_characters(body: SummarizeRequest, max_characters: int) -> None:
+    """Check how much text a request holds, in code points.
+
+    Raises:
+        ProblemError: 413.
+    """
+    n_characters = sum(len(document.text) for document in body.input_documents())
     pointer = "#/text" if body.documents is None else "#/documents"
-    n_characters = sum(len(document.text) for document in documents)
-    for n, limit, unit in (
-        (len(documents), settings.max_documents, "documents"),
-        (n_characters, settings.max_characters, "characters of text"),
-    ):
-        if n > limit:
-            detail = f"expected at most {limit} {unit} a request, got {n}; send several requests"
-            raise ProblemError(
-                ProblemKind.TOO_LARGE, detail, [FieldProblem(detail=detail, pointer=pointer)]
-            )
+    _check_size(n_characters, max_characters, "characters of text", pointer)
+
+
+def _check_size(n: int, limit: int, unit: str, pointer: str) -> None:
+    if n > limit:
+        detail = f"expected at most {limit} {unit} a request, got {n}; send several requests"
+        raise ProblemError(
+            ProblemKind.TOO_LARGE, detail, [FieldProblem(detail=detail, pointer=pointer)]
+        )
 
 
 def check_language(document: InputDocument, languages: tuple[str, ...]) -> None:

@@ -55,7 +55,7 @@ class ExplainOptions(_Model):
 class SummarizeRequest(_Model):
     """What to summarize, and how."""
 
-    documents: Annotated[list[InputDocument], Field(min_length=1)] | None = Field(
+    documents: Annotated[list[InputDocument], Field(min_length=1, fail_fast=True)] | None = Field(
         None, description="The documents; or give `text` alone."
     )
     text: StrictStr | None = Field(None, description="Shorthand for a single document, id 0.")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from service.errors import BundleError, ShapeError
+from service.errors import BundleError, InputError, ShapeError
 from service.inference.bundle import Bundle
 from service.text.encode import Encoded
 
@@ -56,12 +56,12 @@ class Engine:
 
     Raises:
         BundleError: the graph cannot be loaded, or has other inputs or outputs.
-        ValueError: threads is below 1.
+        InputError: threads is below 1.
     """
 
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
         if threads < 1:
-            raise ValueError(f"expected threads >= 1, got {threads}; give the CPU limit")
+            raise InputError(f"expected threads >= 1, got {threads}; give the CPU limit")
         self._model_path = bundle.model_path
         self._n_patterns = len(bundle.manifest.model.pattern_names)
         self._session = _open_session(bundle.model_path, threads)

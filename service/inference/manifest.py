@@ -1,8 +1,10 @@
 """The manifest: what a bundle says about itself, checked field by field.
 
-`manifest.json` names every file of the bundle with its size and sha256, the encoder's settings and
-fingerprint, the model's shape and patterns, and the quality that was measured. A field that this
-version does not know is kept as it is, so that a newer export may add some.
+`manifest.json` names the files that answers depend on with their sizes and sha256, the encoder's
+settings and fingerprint, the model's shape and patterns, and the quality that was measured. The
+model card, README.md, is not among the files, and what was measured is not measured again: only
+its form is checked. A field that this version does not know is kept as it is, unchecked, so that a
+newer export may add some.
 """
 
 import json
@@ -84,7 +86,7 @@ class ModelEntry(_Section):
 
 
 class QualityEntry(_Section):
-    """ROUGE F1, in percent, of one measurement, and the command that repeats it."""
+    """One measurement, and the command that repeats it; its figures are kept unchecked."""
 
     data: str
     n: Count
@@ -116,7 +118,8 @@ class Manifest(_Section):
         created: date, YYYY-MM-DD.
         languages: ISO 639-1 codes of the texts that it was trained for.
         license: SPDX identifier of the weights' license.
-        files: file name -> size and hash, of every file but the manifest itself.
+        files: file name -> size and hash, of the graph, the tokenizer and the sentence boundaries
+            at least; the model card and the manifest itself have none.
         encoder: how much of a text the model reads.
         fingerprint: of the encoder, sha256 over the probe texts.
         model: shape and patterns.

@@ -1,0 +1,1 @@
+"""Text in: its sentences, their tokens, and which of them a summary takes."""

@@ -90,10 +90,6 @@ class TextEncoder:
         self._tokenizer.no_truncation()
         self._cls_id, self._sep_id = _find_cls_and_sep(tokenizer)
 
-    def split(self, text: str) -> list[Span]:
-        """Find the sentences of a text, as spans of code points."""
-        return self._splitter.split(text)
-
     def encode(self, text: str) -> Encoded:
         """Encode the leading sentences of a text that fit into `max_tokens`.
 
@@ -107,9 +103,9 @@ class TextEncoder:
         """
         spans = self._splitter.split(text)
         sentences = [_LONE_SURROGATE.sub("\ufffd", text[s.start : s.end]) for s in spans]
+        # One by one: encode_batch would start a thread for every CPU, whatever limit we were given.
         words = [
-            encoding.ids
-            for encoding in self._tokenizer.encode_batch(sentences, add_special_tokens=False)
+            self._tokenizer.encode(sentence, add_special_tokens=False).ids for sentence in sentences
         ]
         token_ids: list[int] = []
         sentence_ids: list[int] = []

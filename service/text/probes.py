@@ -1,6 +1,7 @@
 """Probe texts: short, awkward texts over which an encoder's fingerprint is taken.
 
-All were written for this purpose. Changing one changes every fingerprint: bundles must then be packed again.
+All were written for this purpose. Changing one changes every fingerprint: bundles must then be
+packed again.
 """
 
 PROBE_TEXTS: tuple[str, ...] = (
@@ -8,12 +9,24 @@ PROBE_TEXTS: tuple[str, ...] = (
     " \t\r\n ",
     "One sentence.",
     "no capital letters here. and none here either. the third one ends without a stop",
-    "Dr. A. B. Marsh of Pine & Co. Inc. met the U.S. envoy at 6.30 p.m. on Friday. Nothing was agreed.",
+    (
+        "Dr. A. B. Marsh of Pine & Co. Inc. met the U.S. envoy at 6.30 p.m. on Friday. Nothing "
+        "was agreed."
+    ),
     'The minister said: "We are done." She then left. "Are you sure?" asked a reporter.',
     "(“It rained,” he wrote.) Then it stopped… or so they thought. Wait... what? No way!",
-    "LISBON (Wire) - The harbour reopened on Monday.\nBy A Staff Writer\n\nFerries run hourly again.",
-    "MARKETS AT NOON\n\nShares rose 1.5%, led by banks.\n\n- oil: up 0.3%\n- gold: flat\n* copper: down",
-    "First line of a wrapped paragraph that goes\non over the next line and stops here.\nA second one.",
+    (
+        "LISBON (Wire) - The harbour reopened on Monday.\nBy A Staff Writer\n\nFerries run "
+        "hourly again."
+    ),
+    (
+        "MARKETS AT NOON\n\nShares rose 1.5%, led by banks.\n\n- oil: up 0.3%\n- gold: flat\n* "
+        "copper: down"
+    ),
+    (
+        "First line of a wrapped paragraph that goes\non over the next line and stops here.\nA "
+        "second one."
+    ),
     "Windows line ends.\r\nAre common in mail.\r\n\r\nAnd old ones\rtoo.",
     "Version 2.0.1 of tool.py is at example.org/a.b?c=d. Write to a.b@example.org by 3 p.m. today.",
     "He paid £1,250.75 (about $1.6m) i.e. a lot, vs. $900k a year ago. No. 5 was not sold.",

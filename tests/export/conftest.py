@@ -10,8 +10,8 @@ def small_student():
 
     from tests.tiny_bundle import tiny_tokenizer
     from training.model.config import ModelConfig, Positions
-    from training.model.patterns import Pattern
     from training.model.extractive_model import ExtractiveModel
+    from training.model.patterns import Pattern
 
     torch.manual_seed(3)
     patterns = tuple(Pattern)

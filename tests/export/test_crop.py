@@ -10,7 +10,7 @@ from service.errors import ExportError
 from service.text.encode import EncoderSettings
 from tests.export.documents import random_document
 from training.model.config import Positions
-from training.model.summarizer_model import ExtractiveModel
+from training.model.extractive_model import ExtractiveModel
 
 
 def test_cropping_keeps_every_score(small_student):

@@ -11,11 +11,17 @@ from tests.export.documents import random_document
 
 
 @given(seed=st.integers(0, 1_000), axis=st.sampled_from([0, 1]), levels=st.sampled_from([63, 127]))
-def test_rounding_errs_by_half_a_step_at_most(seed, axis, levels):
-    values = np.random.default_rng(seed).normal(size=(7, 5)).astype(np.float32)
+def test_rounding_errs_no_more_than_with_the_full_scale(seed, axis, levels):
+    values = np.random.default_rng(seed).normal(size=(70, 50)).astype(np.float32)
     rounded, scales = round_to_int8(values, axis, levels)
     assert np.abs(rounded.astype(int)).max() <= levels
-    assert (np.abs(rounded * scales - values) <= scales * 0.501).all()
+    full = np.abs(values).max(axis=axis, keepdims=True) / levels
+    plain = np.rint(values / full) * full
+    errors, plain_errors = (
+        ((form - values) ** 2).sum(axis=axis) for form in (rounded * scales, plain)
+    )
+    assert (errors <= plain_errors * (1 + 1e-5)).all()
+    assert (np.abs(rounded * scales - values)[np.abs(rounded) < levels] <= full.max()).all()
 
 
 def test_a_matrix_of_zeros_stays_zero():

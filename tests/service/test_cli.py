@@ -72,6 +72,12 @@ def command_without_its_packages():
     import package_that_is_not_there  # noqa: F401
 
 
+@click.command()
+def command_with_a_lost_module():
+    """An offline command that imports a module of ours that was moved away."""
+    import training.module_that_is_not_there  # noqa: F401
+
+
 def test_pipe_gets_a_sentence_a_line(run, article):
     result = run("summarize", article)
     assert result.exit_code == 0
@@ -228,6 +234,7 @@ def test_offline_command_without_its_packages_names_the_extra(run, offer, name):
     result = run(name, "--steps", "3")
     assert result.exit_code == 2
     assert result.stderr.startswith(f"patsum: error: `patsum {name}` needs packages")
+    assert "(there is no `package_that_is_not_there`)" in result.stderr
     assert f"patsum[{OUTLINES[name].extra}]" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
@@ -236,7 +243,31 @@ def test_offline_command_that_imports_late_names_the_extra(run, offer):
     offer("teacher", f"{__name__}:command_without_its_packages")
     result = run("teacher")
     assert result.exit_code == 2
+    assert "(there is no `package_that_is_not_there`)" in result.stderr
     assert "patsum[training]" in result.stderr
+
+
+def test_offline_command_that_is_not_declared_names_the_extra(run, offer):
+    offer("distill", f"{__name__}:example_command")
+    result = run("teacher")
+    assert result.exit_code == 2
+    assert "needs packages that serving does not: install" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"{__name__}:command_with_a_lost_module",
+        "training.module_that_is_not_there:main",
+        "export.module_that_is_not_there:main",
+        "service.module_that_is_not_there:main",
+    ],
+)
+def test_lost_module_of_our_own_is_a_bug_and_not_a_missing_extra(run, offer, target):
+    offer("teacher", target)
+    result = run("teacher")
+    assert isinstance(result.exception, ModuleNotFoundError)
+    assert "patsum[training]" not in result.output
 
 
 def test_offline_command_gets_its_options_and_its_help(run, offer):

@@ -67,6 +67,14 @@ def test_recipe_that_differs_where_a_stage_has_begun_is_refused(
     assert run.recipe_path.read_text(encoding="utf-8") == RECIPE
 
 
+def test_stage_has_begun_from_its_first_file(run, adopt):
+    adopt(RECIPE)
+    run.student.path.mkdir()
+    assert not run.student.is_begun
+    (run.student.path / "teacher_scores.npz").touch()
+    assert run.student.is_begun
+
+
 def test_result_marks_the_end_of_a_stage(run):
     begin(run.teacher)
     assert (run.teacher.is_begun, run.teacher.is_finished) == (True, False)

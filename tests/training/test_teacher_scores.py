@@ -1,13 +1,12 @@
-"""The teacher's scores: made once, of the documents that the student will be shown first."""
+"""The teacher's scores: made once, of documents drawn from all there are."""
 
 import numpy as np
 import pytest
 
+from service.errors import TrainingError
 from tests.tiny_model import tiny_model
-from training.fit.batches import plan_epoch
-from training.recipe import FitRecipe
 from training.teacher_scores import (
-    first_documents,
+    draw_documents,
     read_scores,
     score_with_teacher,
     write_scores,
@@ -17,17 +16,16 @@ SCORES = {4: np.array([0.5, -1.0], np.float32), 1: np.array([2.0], np.float32)}
 
 
 @pytest.fixture
-def teacher_path(tmp_path):
-    """Stands for the teacher's file: only its hash counts."""
-    path = tmp_path / "model.safetensors"
-    path.write_bytes(b"first")
-    return path
+def score(tiny_examples, tmp_path):
+    """Score documents of the training examples, with one file for all calls."""
 
+    def score(numbers, teacher, teacher_sha256="first"):
+        path = tmp_path / "s.npz"
+        return score_with_teacher(
+            teacher, teacher_sha256, tiny_examples[0], np.array(numbers), path, 300
+        )
 
-def score(store, numbers, teacher_path, teacher=None):
-    return score_with_teacher(
-        teacher, teacher_path, store, np.array(numbers), teacher_path.with_name("s.npz"), 300
-    )
+    return score
 
 
 def assert_same(found, expected):
@@ -53,35 +51,45 @@ def test_missing_or_damaged_scores_are_none(tmp_path, content):
     assert read_scores(tmp_path / "s.npz", "one teacher") == {}
 
 
-def test_documents_are_those_that_the_fit_shows_first(tiny_examples):
-    train, _ = tiny_examples
-    recipe = FitRecipe(batch_tokens=200, seed=3)
-    shown = np.concatenate(plan_epoch(train.n_tokens(), 200, seed=3, epoch=0))
-    assert first_documents(train, recipe, 7).tolist() == shown[:7].tolist()
-    assert len(first_documents(train, recipe, 10_000)) == len(train)
+def test_documents_are_drawn_from_all_by_the_seed():
+    drawn = draw_documents(1_000, 50, seed=3).tolist()
+    assert drawn == draw_documents(1_000, 50, seed=3).tolist()
+    assert drawn != draw_documents(1_000, 50, seed=4).tolist()
+    assert drawn == sorted(set(drawn))
+    assert len(drawn) == 50
+    assert drawn[0] < 200
+    assert 800 <= drawn[-1] < 1_000
 
 
-def test_each_sentence_has_a_score(tiny_examples, teacher_path):
+def test_more_documents_than_there_are_is_all():
+    assert draw_documents(4, 9, seed=1).tolist() == [0, 1, 2, 3]
+
+
+def test_each_sentence_has_a_score(tiny_examples, score):
     train, _ = tiny_examples
-    scores = score(train, [3, 0, 9], teacher_path, tiny_model())
-    assert {n: len(row) for n, row in scores.items()} == {
+    assert {n: len(row) for n, row in score([3, 0, 9], tiny_model()).items()} == {
         n: len(train[n].soft_labels) for n in (3, 0, 9)
     }
 
 
-def test_scores_that_are_there_are_not_made_again(tiny_examples, teacher_path):
-    train, _ = tiny_examples
-    expected = score(train, [3, 0, 9], teacher_path, tiny_model())
-    assert_same(score(train, [9, 3, 0], teacher_path, teacher=None), expected)
+def test_scores_that_are_there_are_not_made_again(score):
+    expected = score([3, 0, 9], tiny_model())
+    assert_same(score([9, 3, 0], teacher=None), expected)
     # A call that was stopped left some: only the others are scored, by another model to tell.
-    more = score(train, [9, 3, 0, 5], teacher_path, tiny_model(seed=8))
+    more = score([9, 3, 0, 5], tiny_model(seed=8))
     assert_same({n: row for n, row in more.items() if n != 5}, expected)
     assert 5 in more
 
 
-def test_another_teacher_scores_anew(tiny_examples, teacher_path):
-    train, _ = tiny_examples
-    before = score(train, [3], teacher_path, tiny_model())
-    teacher_path.write_bytes(b"second")
-    after = score(train, [3], teacher_path, tiny_model(seed=8))
+def test_another_teacher_scores_anew(score):
+    before = score([3], tiny_model())
+    after = score([3], tiny_model(seed=8), "second")
     assert not np.array_equal(before[3], after[3])
+
+
+def test_teacher_that_scores_nan_is_refused(score, tmp_path):
+    teacher = tiny_model()
+    teacher.scorer.score.bias.data.fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"got \[nan, .* for training document 3"):
+        score([3], teacher)
+    assert not (tmp_path / "s.npz").exists()

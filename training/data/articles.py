@@ -6,19 +6,18 @@ hf:NAME:SPLIT                   hf:cnn_dailymail:validation
 hf:NAME:CONFIG:SPLIT            hf:cnn_dailymail:3.0.0:test; an empty part means its default
 """
 
-import gzip
-import json
 import logging
-import lzma
 import random
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from service.errors import DataError, MissingExtraError
+from training.data.json_lines import count_json_lines, read_json_lines
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -26,6 +25,8 @@ _HUB_PREFIX: Final = "hf:"
 _HUB_DEFAULT_CONFIGS: Final = {"cnn_dailymail": "3.0.0", "abisee/cnn_dailymail": "3.0.0"}
 _ARTICLE_KEYS: Final = ("article", "document", "text")
 _SUMMARY_KEYS: Final = ("summary", "highlights")
+
+_LINE_BREAK: Final = re.compile(r"\r\n|[\r\n\u2028\u2029]")
 
 Blank = Literal["error", "skip"]
 
@@ -36,7 +37,8 @@ class Article:
 
     Attributes:
         id: unique within its source; "row-N" where the source has none.
-        text: the article, raw: line breaks have become spaces, nothing else is changed.
+        text: the article, raw: every line break (CR LF, CR, LF, U+2028, U+2029) has become one
+            space, nothing else is changed.
         summary: one highlight a line, as the source has it.
         outlet: the paper it comes from, such as "dailymail", where the source says so.
     """
@@ -72,25 +74,26 @@ def read_articles(
         MissingExtraError: an "hf:" source without the `datasets` package.
     """
     name = str(source)
-    rows = _read_hub(name) if name.startswith(_HUB_PREFIX) else _read_lines(Path(source))
+    rows = _read_hub(name) if name.startswith(_HUB_PREFIX) else read_json_lines(Path(source))
     return islice(_make_articles(name, rows, outlet, blank), limit)
 
 
 def count_rows(source: str | Path) -> int | None:
-    """Count the rows of a file, blank ones included, to tell how far a reading is.
+    """Count the rows of a file, blank articles included, to tell how far a reading is.
 
     Args:
         source: as for `read_articles`.
 
     Returns:
-        The number of lines; None for a dataset, which is streamed and does not say.
+        The number of lines that are not blank; None for a dataset, which is streamed and does not
+        say.
 
     Raises:
         DataError: the file is missing or unreadable.
     """
     if str(source).startswith(_HUB_PREFIX):
         return None
-    return sum(1 for _ in _read_text_lines(Path(source)))
+    return count_json_lines(Path(source))
 
 
 def sample_articles(articles: Iterable[Article], n: int, seed: int) -> list[Article]:
@@ -151,10 +154,10 @@ def _make_article(where: str, number: int, row: object) -> Article:
         raise DataError(f"{where}: expected a JSON object, got {type(row).__name__}")
     text = _read_text(where, row, _ARTICLE_KEYS)
     summary = _read_text(where, row, _SUMMARY_KEYS)
-    outlet = row.get("outlet")
+    name, outlet = row.get("id"), row.get("outlet")
     return Article(
-        id=str(row.get("id") or f"row-{number}"),
-        text=text.replace("\n", " "),
+        id=f"row-{number}" if name is None else str(name),
+        text=_LINE_BREAK.sub(" ", text),
         summary=summary,
         outlet=None if outlet is None else str(outlet),
     )
@@ -169,35 +172,6 @@ def _read_text(where: str, row: Mapping[str, Any], keys: tuple[str, ...]) -> str
     if not isinstance(value, str):
         raise DataError(f"{where}: expected {key} to be a text, got {type(value).__name__}")
     return value
-
-
-def _read_lines(path: Path) -> Iterator[tuple[int, object]]:
-    """Yield (line number from 1, JSON value) of a file of JSON lines."""
-    for number, line in enumerate(_read_text_lines(path), start=1):
-        try:
-            yield number, json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, row {number}: expected a JSON object, got {error}") from error
-
-
-def _read_text_lines(path: Path) -> Iterator[str]:
-    try:
-        with _open_text(path) as lines:
-            yield from lines
-    except FileNotFoundError:
-        raise DataError(f"expected a file of JSON lines at {path}, found none") from None
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: expected readable UTF-8 JSON lines, got: {error}") from error
-
-
-def _open_text(path: Path) -> IO[str]:
-    match path.suffix:
-        case ".xz":
-            return lzma.open(path, "rt", encoding="utf-8")
-        case ".gz":
-            return gzip.open(path, "rt", encoding="utf-8")
-        case _:
-            return path.open(encoding="utf-8")
 
 
 def _read_hub(source: str) -> Iterator[tuple[int, object]]:

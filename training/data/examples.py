@@ -19,6 +19,7 @@ import multiprocessing
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class ExampleStore:
         path: the folder.
 
     Raises:
-        DataError: the folder is missing or incomplete.
+        DataError: the folder is missing, incomplete or of another format.
     """
 
     def __init__(self, path: Path) -> None:
@@ -91,7 +92,8 @@ class ExampleStore:
             self._token_ids = np.memmap(path / "token_ids.i32", dtype="<i4", mode="r")
             self._sentence_lengths = np.memmap(path / "sentence_lengths.i32", dtype="<i4", mode="r")
             self._soft_labels = np.memmap(path / "soft_labels.f32", dtype="<f4", mode="r")
-        except (OSError, ValueError) as error:
+            _refuse_other_format(self.description)
+        except (OSError, EOFError, ValueError) as error:
             raise DataError(
                 f"expected prepared examples in {path}: {error}; make them with `patsum prepare`"
             ) from error
@@ -198,52 +200,44 @@ def prepare_examples(
 _Row = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], bytes]
 
 
-class _Labeller:
-    """Encodes and labels one article; each process makes its encoder once."""
-
-    def __init__(self, files: EncoderFiles) -> None:
-        self._files = files
-        self._encoder: TextEncoder | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_files": self._files, "_encoder": None}
-
-    def __call__(self, article: Article) -> _Row | None:
-        if self._encoder is None:
-            self._encoder = self._files.open()
-        encoded = self._encoder.encode(article.text)
-        if not encoded.n_encoded:
-            return None
-        spans = encoded.spans[: encoded.n_encoded]
-        sentences = [article.text[span.start : span.end] for span in spans]
-        row = {"id": article.id, "summary": article.summary, "sentences": sentences}
-        return (
-            encoded.token_ids.astype("<i4"),
-            np.bincount(encoded.sentence_ids).astype("<i4"),
-            soft_labels(sentences, article.summary).astype("<f4"),
-            (json.dumps(row) + "\n").encode(),
-        )
-
-
 def _label_all(
     articles: Iterable[Article], files: EncoderFiles, jobs: int
 ) -> Iterator[_Row | None]:
     if jobs <= 1:
-        yield from map(_Labeller(files), articles)
+        yield from map(partial(_label, files.open()), articles)
         return
     # Spawned, not forked: tokenizers keeps threads, and a fork would inherit their locks.
-    with multiprocessing.get_context("spawn").Pool(
-        jobs, initializer=_open_labeller, initargs=(files,)
-    ) as pool:
-        yield from pool.imap(_label_here, articles, chunksize=16)
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap(partial(_label_in_pool, files), articles, chunksize=16)
 
 
-_labeller_of_this_process: list[_Labeller] = []
+def _label_in_pool(files: EncoderFiles, article: Article) -> _Row | None:
+    return _label(_open_once(files), article)
 
 
-def _open_labeller(files: EncoderFiles) -> None:
-    _labeller_of_this_process.append(_Labeller(files))
+@cache
+def _open_once(files: EncoderFiles) -> TextEncoder:
+    """Make the encoder of a process of the pool, which lives no longer than the files stay."""
+    return files.open()
 
 
-def _label_here(article: Article) -> _Row | None:
-    return _labeller_of_this_process[0](article)
+def _label(encoder: TextEncoder, article: Article) -> _Row | None:
+    """Encode and label one article; None for one without a sentence."""
+    encoded = encoder.encode(article.text)
+    if not encoded.n_encoded:
+        return None
+    spans = encoded.spans[: encoded.n_encoded]
+    sentences = [article.text[span.start : span.end] for span in spans]
+    row = {"id": article.id, "summary": article.summary, "sentences": sentences}
+    return (
+        encoded.token_ids.astype("<i4"),
+        np.bincount(encoded.sentence_ids).astype("<i4"),
+        soft_labels(sentences, article.summary).astype("<f4"),
+        (json.dumps(row) + "\n").encode(),
+    )
+
+
+def _refuse_other_format(description: object) -> None:
+    found = description.get("format") if isinstance(description, dict) else None
+    if found != _FORMAT:
+        raise ValueError(f"examples.json has format {found!r} in place of {_FORMAT}")

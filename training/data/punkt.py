@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import lzma
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,6 +12,7 @@ from nltk.tokenize.punkt import PunktParameters, PunktTrainer
 
 from service.errors import DataError
 from training.data.english import ABBREVIATIONS, SENTENCE_STARTERS
+from training.data.json_lines import read_json_lines
 
 ARTICLES_A_ROUND = 500
 MIN_COUNT = 10
@@ -31,8 +30,8 @@ def train_punkt(paths: Iterable[Path], limit: int) -> PunktParameters:
     English abbreviations and function words are added. Equal files give equal parameters.
 
     Args:
-        paths: xz-compressed JSON lines with a text field `article`, cased, a paragraph a line; read
-            in this order.
+        paths: JSON lines (plain, .gz, .xz) with a text field `article`, cased, a paragraph a
+            line; read in this order.
         limit: articles read of each file, from its beginning; about 13 ms each,
             326 MB of memory at 1,400 articles.
 
@@ -64,19 +63,11 @@ def train_punkt(paths: Iterable[Path], limit: int) -> PunktParameters:
 
 def _read_articles(path: Path) -> Iterator[str]:
     """Yield the articles of a file one by one."""
-    try:
-        with lzma.open(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                article = json.loads(line).get("article")
-                if not isinstance(article, str):
-                    raise DataError(
-                        f"{path}, line {number}: expected an object with a text field 'article'"
-                    )
-                yield article
-    except (OSError, EOFError, lzma.LZMAError, ValueError, AttributeError) as error:
-        raise DataError(
-            f"{path} could not be read as xz-compressed JSON lines ({error})"
-        ) from error
+    for number, row in read_json_lines(path):
+        article = row.get("article") if isinstance(row, dict) else None
+        if not isinstance(article, str):
+            raise DataError(f"{path}, row {number}: expected an object with a text field 'article'")
+        yield article
 
 
 def _prune(learned: PunktParameters, counts: Counter[str]) -> PunktParameters:

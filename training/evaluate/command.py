@@ -3,7 +3,6 @@
 What it works with is imported when it runs, so that `--help` stays quick.
 """
 
-import hashlib
 import json
 import shlex
 import sys
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-
-from service.errors import DataError
 
 if TYPE_CHECKING:
     from training.data.articles import Article
@@ -83,7 +80,7 @@ def evaluate(
     from training.evaluate.faithfulness import measure_faithfulness
 
     summarizer = Summarizer(embedded_bundle_path() if bundle is None else bundle, threads)
-    articles: "Iterable[Article]" = read_articles(
+    articles: Iterable[Article] = read_articles(
         data, limit=limit, outlet=outlet, blank="skip" if skip_blank else "error"
     )
     if sample is not None:
@@ -131,18 +128,14 @@ def describe_source(model: str, data: str) -> "Provenance":
     Raises:
         DataError: data names a file that cannot be read.
     """
+    from training.data.file_hash import hash_file
     from training.evaluate.report import Provenance
 
     command = shlex.join(["patsum", *sys.argv[1:]])
     if data.startswith("hf:"):
         return Provenance(model, data, None, command)
     path = Path(data)
-    try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"expected a file of JSON lines at {path}, got {error.strerror}") from error
-    return Provenance(model, path.name, sha256, command)
+    return Provenance(model, path.name, hash_file(path), command)
 
 
 def _count_articles(data: str, limit: int | None) -> int | None:

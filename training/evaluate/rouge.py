@@ -15,6 +15,7 @@ from training.data.rouge_words import rouge_words
 ScoreArray: TypeAlias = NDArray[np.float64]
 
 METRICS: Final = ("rouge1", "rouge2", "rougeL")
+_MEASURED: Final = ("rouge1", "rouge2", "rougeLsum")  # their names in rouge-score
 SIGNATURE: Final = (
     f"rouge-score {version('rouge-score')} | F1 x 100 | use_stemmer=True | "
     "rougeL = rougeLsum, one sentence a line"
@@ -38,7 +39,7 @@ def rouge_scores(prediction_sentences: Sequence[str], reference: str) -> ScoreAr
     """
     prediction = "\n".join(" ".join(sentence.split()) for sentence in prediction_sentences)
     scores = _scorer().score(reference, prediction)
-    f1 = [scores[name].fmeasure for name in ("rouge1", "rouge2", "rougeLsum")]
+    f1 = [scores[name].fmeasure for name in _MEASURED]
     return 100 * np.array(f1, dtype=np.float64)
 
 
@@ -51,4 +52,4 @@ class _StemLookup(Tokenizer):  # type: ignore[misc]  # rouge-score has no types
 
 @cache
 def _scorer() -> RougeScorer:
-    return RougeScorer(["rouge1", "rouge2", "rougeLsum"], tokenizer=_StemLookup())
+    return RougeScorer(list(_MEASURED), tokenizer=_StemLookup())

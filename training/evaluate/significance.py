@@ -29,10 +29,6 @@ class Interval:
     low: float
     high: float
 
-    def has_zero(self) -> bool:
-        """Tell whether the interval leaves the sign of the mean open."""
-        return self.low <= 0.0 <= self.high
-
 
 def mean_intervals(
     scores: ScoreArray, *, n_resamples: int = 10_000, seed: int = 0

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from training.data.examples import ExampleStore
 
+# Documents sorted by length together: enough for batches with little padding, few enough that a
+# batch is not always of the same documents.
 _POOL = 1_024
 
 

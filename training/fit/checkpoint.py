@@ -5,6 +5,7 @@ A compact checkpoint holds only the weights that differ from the public base enc
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,21 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from service.errors import CheckpointError
+from training.fit.tensor_hash import hash_tensors
 from training.model.config import ModelConfig, Positions
+from training.model.extractive_model import ExtractiveModel
 from training.model.patterns import Pattern, Unmatched
-from training.model.summarizer_model import ExtractiveModel, from_pretrained_encoder
+from training.model.pretrained import from_pretrained_encoder
 
 
 def write_state(state: dict[str, Any], path: Path) -> None:
     """Write a resumable state; a kill at any time leaves the old file or the new one, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".draft")
-    torch.save(state, draft)
+    with draft.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())  # or a loss of power may leave the new name with no content
     draft.replace(path)
 
 
@@ -66,6 +72,7 @@ def save_model(
         CheckpointError: the pretrained encoder cannot be loaded.
     """
     weights = {name: weight.detach().cpu() for name, weight in model.state_dict().items()}
+    metadata = {"config": json.dumps(_config_to_json(model.config)), "base": base, "note": note}
     if base:
         frozen = from_pretrained_encoder(base_at or base).state_dict()
         weights = {
@@ -76,7 +83,8 @@ def save_model(
             or not torch.equal(frozen[name], weight)
             or not name.startswith("encoder.")
         }
-    metadata = {"config": json.dumps(_config_to_json(model.config)), "base": base, "note": note}
+        left_out = {n: w for n, w in frozen.items() if _is_left_out(n, weights)}
+        metadata["base_sha256"] = hash_tensors(left_out)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".draft")
     save_file({name: weight.contiguous() for name, weight in weights.items()}, draft, metadata)
@@ -94,7 +102,8 @@ def load_model(path: Path, base: str | None = None) -> ExtractiveModel:
         The model, float32, in eval mode.
 
     Raises:
-        CheckpointError: no such file, not a model, or its weights do not fit its shape.
+        CheckpointError: no such file, not a model, its weights do not fit its shape, or the
+            pretrained encoder is not the one that it came from.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -107,12 +116,25 @@ def load_model(path: Path, base: str | None = None) -> ExtractiveModel:
     model = ExtractiveModel(config)
     if metadata.get("base"):
         frozen = from_pretrained_encoder(base or metadata["base"]).state_dict()
-        weights = {**{k: v for k, v in frozen.items() if k.startswith("encoder.")}, **weights}
+        left_out = {n: w for n, w in frozen.items() if _is_left_out(n, weights)}
+        expected = metadata.get("base_sha256")  # files of earlier versions have none
+        if expected is not None and hash_tensors(left_out) != expected:
+            raise CheckpointError(
+                f"{path} belongs to another base encoder than {base or metadata['base']!r}: its "
+                f"weights are not those that were left out of the file; give the "
+                f"{metadata['base']!r} that it was fitted from"
+            )
+        weights |= left_out
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise CheckpointError(f"{path}: its weights do not fit its shape: {error}") from error
     return model.eval()
+
+
+def _is_left_out(name: str, weights: dict[str, Tensor]) -> bool:
+    """Whether a weight of the pretrained encoder is taken from there, not from the file."""
+    return name.startswith("encoder.") and name not in weights
 
 
 def _config_to_json(config: ModelConfig) -> dict[str, Any]:

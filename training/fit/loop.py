@@ -2,12 +2,14 @@
 
 A run folder holds
 
-    state.pt             model, averages, optimizer, schedule and place in the data, to resume from
+    state.pt             model, averages, optimizer, schedule, log and place in the data, to resume
+                         from; written only while every weight is finite
     best.safetensors     the weights with the best validation ROUGE-1 so far
-    log.jsonl            one line a validation
+    log.jsonl            one line a validation, once each however often the fit was stopped
 """
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,17 +21,24 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
-from service.errors import CheckpointError
+from service.errors import CheckpointError, TrainingError
 from training.data.examples import ExampleStore
+from training.evaluate.rouge import METRICS
 from training.fit.batches import make_batch, plan_epoch
 from training.fit.checkpoint import average_into, load_model, read_state, save_model, write_state
 from training.fit.losses import total_loss
 from training.fit.validation import lead_logits, mean_rouge, score_documents
-from training.model.summarizer_model import ExtractiveModel
+from training.model.extractive_model import ExtractiveModel
 from training.recipe import FitRecipe
 
+# A kill costs at most two minutes of work; a state is written in well under a second.
 _SAVE_EVERY_S = 120.0
-_ROUGE_NAMES = ("rouge1", "rouge2", "rougeL")
+
+# The second moment forgets over 50 steps, not over the usual 1,000: fits have but a few hundred.
+_ADAM_BETAS = (0.9, 0.98)
+
+# Share of the recipe by which the schedule runs ahead, so that the first step has a rate above 0.
+_WARM_UP_AHEAD = 1e-3
 
 
 @dataclass(frozen=True)
@@ -51,8 +60,8 @@ class FitResult:
     def to_json(self) -> dict[str, Any]:
         """The figures by name, for a result file."""
         return {
-            **dict(zip(_ROUGE_NAMES, self.rouge, strict=True)),
-            "lead3": dict(zip(_ROUGE_NAMES, self.lead, strict=True)),
+            **dict(zip(METRICS, self.rouge, strict=True)),
+            "lead3": dict(zip(METRICS, self.lead, strict=True)),
             "documents": self.documents,
             "seconds": round(self.seconds, 1),
         }
@@ -68,10 +77,11 @@ class Fit:
         validation: examples to choose by.
         folder: where state, best weights and log go; a state that is there is resumed.
         teacher_logits: by training document, (sentences,) float32 scores to follow.
+        teacher_sha256: hash of the tensors of the teacher that the model was made from; "" without.
         device: where to compute.
 
     Raises:
-        CheckpointError: the folder's state belongs to another recipe or model.
+        CheckpointError: the folder's state belongs to another recipe, model, teacher or examples.
     """
 
     def __init__(
@@ -83,6 +93,7 @@ class Fit:
         folder: Path,
         *,
         teacher_logits: dict[int, npt.NDArray[np.float32]] | None = None,
+        teacher_sha256: str = "",
         device: torch.device | None = None,
     ) -> None:
         self._device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -92,12 +103,20 @@ class Fit:
         self._validation = validation
         self._folder = folder
         self._teacher_logits = teacher_logits
+        self._inputs = {
+            "training examples": _describe_examples(train),
+            "validation examples": _describe_examples(validation),
+            "teacher": teacher_sha256,
+        }
         self._optimizer = _make_optimizer(model, recipe)
         self._documents = 0
         self._step = 0
         self._seconds = 0.0
+        self._began = time.monotonic()
+        self._loss = math.nan
         self._best = -1.0
         self._rouge: tuple[float, ...] = ()
+        self._log: list[dict[str, Any]] = []
         self._next_validation = recipe.validate_every
         self._average = (
             {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
@@ -117,10 +136,13 @@ class Fit:
 
         Returns:
             The result; the model holds the best weights.
+
+        Raises:
+            TrainingError: the loss, a gradient, a weight or a validation score is not finite.
         """
         numbers = np.arange(len(self._validation))
         lead = mean_rouge(lead_logits(self._validation, numbers), self._validation)
-        began, saved = time.monotonic(), time.monotonic()
+        self._began = time.monotonic()
         bar = tqdm(
             total=self._recipe.documents,
             initial=self._documents,
@@ -129,18 +151,15 @@ class Fit:
             dynamic_ncols=True,
         )
         with bar:
+            self._validate_if_due(numbers, lead)  # the call before may have ended inside one
             for group in self._remaining_batches():
-                loss = self._take_step(group)
+                self._loss = self._take_step(group)
                 bar.update(len(group))
-                bar.set_postfix_str(f"loss {loss:.3f}, R-1 {self._best:.2f} (lead {lead[0]:.2f})")
-                is_done = self._documents >= self._recipe.documents
-                is_validated = is_done or self._documents >= self._next_validation
-                if is_validated:
-                    self._next_validation += self._recipe.validate_every
-                    self._validate(numbers, lead, loss)
-                if is_validated or time.monotonic() - saved > _SAVE_EVERY_S:
-                    self._seconds += time.monotonic() - began
-                    began = saved = time.monotonic()
+                bar.set_postfix_str(
+                    f"loss {self._loss:.3f}, R-1 {self._best:.2f} (lead {lead[0]:.2f})"
+                )
+                self._validate_if_due(numbers, lead)
+                if time.monotonic() - self._began > _SAVE_EVERY_S:
                     self._save()
         best = load_model(self._folder / "best.safetensors")
         self._model.load_state_dict(best.state_dict())
@@ -173,9 +192,11 @@ class Fit:
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=is_bfloat):
             logits = self._model(batch.token_ids, batch.sentence_ids)
         loss = total_loss(logits.float(), batch, self._recipe)
+        self._refuse_unless_finite("loss", float(loss.detach()))
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.clip)
+        self._refuse_unless_finite("norm of the gradient", float(norm))
         self._optimizer.step()
         if self._average:
             # Early on the average follows closely, so that it never holds on to the start.
@@ -185,9 +206,33 @@ class Fit:
         self._documents += len(group)
         return float(loss.detach())
 
-    def _validate(
-        self, numbers: npt.NDArray[np.int64], lead: npt.NDArray[np.float64], loss: float
+    def _refuse_unless_finite(self, what: str, value: float) -> None:
+        """Raise if a number shows that the fit has diverged."""
+        if math.isfinite(value):
+            return
+        recipe = self._recipe
+        rate = _rate_at(self._documents / recipe.documents, recipe.warm_up)
+        raise TrainingError(
+            f"{self._folder}: expected a finite {what}, got {value} after {self._documents} "
+            f"documents, at encoder_rate {recipe.encoder_rate * rate:.3g} and scorer_rate "
+            f"{recipe.scorer_rate * rate:.3g}; the fit has diverged: lower the rates or clip in "
+            "the recipe, and delete the folder to start over"
+        )
+
+    def _validate_if_due(
+        self, numbers: npt.NDArray[np.int64], lead: npt.NDArray[np.float64]
     ) -> None:
+        """Validate where the recipe says so, with a state to resume from before and after it."""
+        is_validated = bool(self._log) and self._log[-1]["documents"] == self._documents
+        due = min(self._next_validation, self._recipe.documents)
+        if is_validated or self._documents < due:
+            return
+        self._save()
+        self._validate(numbers, lead)
+        self._next_validation += self._recipe.validate_every
+        self._save()
+
+    def _validate(self, numbers: npt.NDArray[np.int64], lead: npt.NDArray[np.float64]) -> None:
         """Score the validation documents with the averaged weights; keep the best."""
         present = {n: p.detach().clone() for n, p in self._model.named_parameters()}
         if self._average:
@@ -195,26 +240,41 @@ class Fit:
         scored = score_documents(
             self._model, self._validation, numbers, self._recipe.batch_tokens, self._device
         )
+        # NaN would rank the sentences as they stand, and so be measured as Lead-3.
+        self._refuse_unless_finite(
+            "validation score", float(sum(np.abs(row).sum() for row in scored.values()))
+        )
         rouge = mean_rouge(scored, self._validation)
         row = {
             "documents": self._documents,
-            "loss": loss,
+            "loss": self._loss,
             "rouge": rouge.tolist(),
             "lead": lead.tolist(),
         }
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "log.jsonl").open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        self._log.append(row)
+        self._write_log()
         if rouge[0] > self._best:
             self._best = float(rouge[0])
             self._rouge = tuple(rouge.tolist())
             save_model(self._model, self._folder / "best.safetensors")
         self._model.load_state_dict(present, strict=False)
 
+    def _write_log(self) -> None:
+        """Write the log anew: a stopped call may have left a row that the state has not."""
+        draft = self._folder / "log.draft"
+        draft.write_text("".join(json.dumps(row) + "\n" for row in self._log), encoding="utf-8")
+        draft.replace(self._folder / "log.jsonl")
+
     def _save(self) -> None:
         """Write everything that a resumption needs."""
+        for name, weight in self._model.named_parameters():
+            self._refuse_unless_finite(f"weight {name}", float(weight.detach().abs().max()))
+        now = time.monotonic()
+        self._seconds += now - self._began
+        self._began = now
         state = {
             "recipe": asdict(self._recipe),
+            "inputs": self._inputs,
             "model": self._model.state_dict(),
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
@@ -229,6 +289,8 @@ class Fit:
             "documents": self._documents,
             "step": self._step,
             "seconds": self._seconds,
+            "loss": self._loss,
+            "log": self._log,
             "best": self._best,
             "rouge": list(self._rouge),
             "next_validation": self._next_validation,
@@ -245,6 +307,12 @@ class Fit:
                 f"{', '.join(changed)}); finish it with that recipe, or delete the folder to start "
                 "over"
             )
+        theirs = state.get("inputs", {})
+        if changed := [name for name, ours in self._inputs.items() if theirs.get(name) != ours]:
+            raise CheckpointError(
+                f"{self._state_path} was begun with another {', another '.join(changed)}; give "
+                "what it was begun with, or delete the folder to start over"
+            )
         try:
             self._model.load_state_dict(state["model"])
             self._optimizer.load_state_dict(state["optimizer"])
@@ -258,6 +326,8 @@ class Fit:
         self._documents = progress["documents"]
         self._step = progress["step"]
         self._seconds = progress["seconds"]
+        self._loss = progress["loss"]
+        self._log = progress["log"]
         self._best = progress["best"]
         self._rouge = tuple(progress["rouge"])
         self._next_validation = progress["next_validation"]
@@ -275,11 +345,16 @@ def _make_optimizer(model: ExtractiveModel, recipe: FitRecipe) -> torch.optim.Ad
             if chosen:
                 decay = recipe.weight_decay if is_matrix else 0.0
                 groups.append({"params": chosen, "peak": peak, "weight_decay": decay})
-    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98))
+    return torch.optim.AdamW(groups, lr=0.0, betas=_ADAM_BETAS)
 
 
 def _rate_at(progress: float, warm_up: float) -> float:
     """Share of the peak rate: up linearly over the warm-up, then down linearly to 0."""
     if progress < warm_up:
-        return (progress + 1e-3) / (warm_up + 1e-3)
-    return max(0.0, (1.0 - progress) / (1.0 - warm_up)) if warm_up < 1.0 else 1.0
+        return (progress + _WARM_UP_AHEAD) / (warm_up + _WARM_UP_AHEAD)
+    return max(0.0, (1.0 - progress) / (1.0 - warm_up))
+
+
+def _describe_examples(store: ExampleStore) -> str:
+    """Name prepared examples by where they come from and what encoded them."""
+    return f"{store.description['source']} {store.description['fingerprint']}"

@@ -10,7 +10,7 @@ from service.text.select import LengthRule, Order, Redundancy, in_order, select_
 from training.data.examples import ExampleStore
 from training.evaluate.rouge import rouge_scores
 from training.fit.batches import iterate_in_order, make_batch
-from training.model.summarizer_model import ExtractiveModel
+from training.model.extractive_model import ExtractiveModel
 
 _RULE = LengthRule(sentence_count=3)
 

@@ -65,6 +65,14 @@ def test_document_limit_holds_at_its_edge(small, n_documents, status):
         assert response.json()["errors"][0]["pointer"] == "#/documents"
 
 
+def test_countless_bad_documents_are_refused_before_each_is_an_error(client):
+    body = json.dumps({"documents": [1] * 100_000}, separators=(",", ":"))
+    response = client.post("/v1/summarize", content=body, headers=JSON)
+    assert response.status_code == 413  # a schema that saw them would say 422
+    detail = "expected at most 25 documents a request, got 100000; send several requests"
+    assert response.json()["errors"] == [{"detail": detail, "pointer": "#/documents"}]
+
+
 @pytest.mark.parametrize(("n_characters", "status"), [(60, 200), (61, 413)])
 def test_character_limit_counts_code_points_of_all_documents(small, n_characters, status):
     texts = ["🌧" * 30, "A" * (n_characters - 30)]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.api.problems import MAX_ERRORS, ProblemKind, json_pointer
+from service.api.json_route import MAX_NAMES
+from service.api.problems import MAX_ERRORS, ProblemKind, json_pointer, validation_problem
 
 JSON = {"Content-Type": "application/json"}
 
@@ -112,9 +113,38 @@ def test_errors_never_quote_a_text(client):
 
 
 def test_no_more_errors_are_listed_than_anyone_reads(client):
-    problem = check_problem(post(client, {"documents": [1] * 25}), 422)
+    body = {"text": "A storm."} | {f"field{i}": i for i in range(25)}
+    problem = check_problem(post(client, body), 422)
     assert len(problem["errors"]) == MAX_ERRORS
     assert "25" in problem["detail"]
+
+
+def test_errors_that_nobody_reads_are_not_put_into_words():
+    error = {"type": "missing", "loc": ("body", "text"), "msg": "Field required"}
+    unreadable = {}  # putting it into words would raise
+    problem = validation_problem([error] * MAX_ERRORS + [unreadable] * 1000)
+    assert len(problem.errors) == MAX_ERRORS
+    assert "1020" in problem.detail
+
+
+def test_validation_of_documents_stops_at_the_first_bad_one(client):
+    problem = check_problem(post(client, {"documents": [{"text": "A storm."}, 1, 1, 1]}), 422)
+    assert [error["pointer"] for error in problem["errors"]] == ["#/documents/1"]
+    assert "at least 1 mistake" in problem["detail"]
+
+
+@pytest.mark.parametrize("place", ["root", "document", "options", "text"])
+def test_object_of_too_many_names_is_refused_before_each_is_an_error(client, place):
+    many = {f"field{i}": i for i in range(MAX_NAMES + 1)}
+    body = {
+        "root": many,
+        "document": {"documents": [many]},
+        "options": {"text": "A storm.", "explain": many},
+        "text": {"text": many},
+    }[place]
+    problem = check_problem(post(client, body), 422)
+    assert [error["pointer"] for error in problem["errors"]] == ["#"]
+    assert "at most 50 names, got one of 51" in problem["detail"]
 
 
 @pytest.mark.parametrize(

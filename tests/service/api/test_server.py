@@ -1,8 +1,10 @@
 """Facts about the process: it stops gracefully, and says in one line why it cannot start."""
 
+import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -11,6 +13,8 @@ import pytest
 
 from service.api.server import listen
 from service.errors import PatsumError
+
+N_DOCUMENTS = 5
 
 
 @pytest.fixture
@@ -51,6 +55,38 @@ def test_process_serves_and_ends_on_sigterm(start_process, tiny_bundle):
     assert response.status_code == 200
     assert "server" not in response.headers
     process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=300)
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in log
+
+
+def start_request(port, body):
+    """Send the head of a request; the server asks for the body once the request is in its hands."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=300)
+    connection.sendall(
+        b"POST /v1/explain HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+    )
+    assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
+    return connection
+
+
+def test_request_that_is_open_at_sigterm_gets_its_answer(start_process, tiny_bundle, text):
+    document = {"text": " ".join(f"{text} Report {i} is out." for i in range(20))}
+    body = {"documents": [document] * N_DOCUMENTS, "explain": {"method": "occlusion"}}
+    content = json.dumps(body).encode()
+    process = start_process("--port", "0", "--bundle", str(tiny_bundle))
+    port = read_line(process, "listening")["port"]
+    read_line(process, "ready")
+    with start_request(port, content) as connection:
+        process.send_signal(signal.SIGTERM)
+        read_line(process, "Shutting down")
+        connection.sendall(content)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        answer = json.loads(response.read())
+    assert response.status == 200
+    assert len(answer["documents"]) == N_DOCUMENTS
     _, log = process.communicate(timeout=300)
     assert process.returncode in (0, -signal.SIGTERM)
     assert "Traceback" not in log

@@ -43,6 +43,24 @@ def test_line_breaks_become_spaces_and_nothing_else_changes(tmp_path: Path) -> N
     assert article.text == "  One  two\tthree  four. "
 
 
+@pytest.mark.parametrize("line_break", ["\r\n", "\r", "\n", "\u2028", "\u2029"])
+def test_every_line_break_becomes_one_space(tmp_path: Path, line_break: str) -> None:
+    row = {"article": f"One{line_break}two", "summary": "x"}
+    [article] = read_articles(write(tmp_path / "x.jsonl", row))
+    assert article.text == "One two"
+
+
+def test_id_that_is_zero_stays(tmp_path: Path) -> None:
+    [article] = read_articles(write(tmp_path / "x.jsonl", {**ROWS[0], "id": 0}))
+    assert article.id == "0"
+
+
+def test_blank_lines_are_passed_over_and_rows_keep_their_line_number(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", "", ROWS[2], "  ", ROWS[2], "")
+    assert [article.id for article in read_articles(path)] == ["row-2", "row-4"]
+    assert count_rows(path) == 2
+
+
 def test_limit_counts_the_articles_of_the_outlet(tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", *ROWS, *ROWS)
     assert list(read_articles(path, limit=1, outlet="herald")) == ARTICLES[1:2]
@@ -57,7 +75,7 @@ def test_rows_past_the_limit_are_not_read(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("not JSON", "row 2: expected a JSON object, got Expecting value"),
-        ("", "row 2: expected a JSON object"),
+        ("[" * 200_000, "row 2: expected a JSON object, got one nested too deeply"),
         ([1], "row 2: expected a JSON object, got list"),
         ({"article": "x"}, r"row 2: expected the key summary or highlights, got \['article'\]"),
         ({"summary": "x"}, "row 2: expected the key article or document or text"),

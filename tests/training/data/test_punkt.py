@@ -48,6 +48,12 @@ def test_the_limit_counts_the_articles_of_each_file(tmp_path: Path) -> None:
     assert "asst" not in train_punkt([plain, news], limit=3).abbrev_types
 
 
+def test_blank_lines_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "news.jsonl"
+    path.write_text("".join(json.dumps({"article": text}) + "\n\n" for text in ARTICLES))
+    assert "asst" in train_punkt([path], limit=30).abbrev_types
+
+
 @pytest.mark.parametrize(
     "content",
     [b"no xz", lzma.compress(b"{\n"), lzma.compress(b'{"text": 1}\n'), lzma.compress(b"")],
@@ -60,5 +66,5 @@ def test_an_unreadable_file_is_a_data_error(tmp_path: Path, content: bytes) -> N
 
 
 def test_a_missing_file_is_a_data_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="could not be read"):
+    with pytest.raises(DataError, match="found none"):
         train_punkt([tmp_path / "none.jsonl.xz"], limit=5)

@@ -1,5 +1,7 @@
 """Checkpoints: what is written reads back, and what is no checkpoint is refused."""
 
+import os
+
 import pytest
 import torch
 from safetensors import safe_open
@@ -9,7 +11,7 @@ from service.errors import CheckpointError
 from tests.tiny_encoder import tiny_bert
 from tests.tiny_model import tiny_model
 from training.fit.checkpoint import average_into, load_model, read_state, save_model, write_state
-from training.model.summarizer_model import from_pretrained_encoder
+from training.model.pretrained import from_pretrained_encoder
 
 HUB_NAME = "someone/tiny-encoder"
 
@@ -64,8 +66,31 @@ def test_model_on_another_encoder_is_refused(fitted, tiny_encoder, tmp_path):
     path = tmp_path / "model.safetensors"
     save_model(fitted, path, base=HUB_NAME, base_at=str(tiny_encoder))
     tiny_bert(num_hidden_layers=3).save_pretrained(tmp_path / "three")
-    with pytest.raises(CheckpointError, match="its weights do not fit its shape"):
+    with pytest.raises(CheckpointError, match="belongs to another base encoder"):
         load_model(path, base=str(tmp_path / "three"))
+
+
+def test_model_on_another_encoder_of_the_same_shape_is_refused(fitted, tiny_encoder, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_model(fitted, path, base=HUB_NAME, base_at=str(tiny_encoder))
+    other = tiny_bert()
+    with torch.no_grad():
+        other.encoder.layer[0].output.dense.bias.add_(1e-3)
+    other.save_pretrained(tmp_path / "other")
+    with pytest.raises(CheckpointError, match=rf"another base encoder .* give the '{HUB_NAME}'"):
+        load_model(path, base=str(tmp_path / "other"))
+
+
+def test_compact_checkpoint_without_the_hash_of_its_base_is_read(fitted, tiny_encoder, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_model(fitted, path, base=HUB_NAME, base_at=str(tiny_encoder))
+    expected = load_model(path, base=str(tiny_encoder)).state_dict()
+    with safe_open(path, framework="pt") as file:
+        metadata = {k: v for k, v in file.metadata().items() if k != "base_sha256"}
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(weights, path, metadata)
+    loaded = load_model(path, base=str(tiny_encoder)).state_dict()
+    assert all(torch.equal(loaded[name], weight) for name, weight in expected.items())
 
 
 def test_missing_model_is_refused(tmp_path):
@@ -94,6 +119,15 @@ def test_state_reads_back(tmp_path):
     assert state["step"] == 3
     assert state["weight"].tolist() == [0, 1, 2, 3]
     assert [file.name for file in path.parent.iterdir()] == ["state.pt"]
+
+
+def test_state_is_on_the_disk_before_it_takes_its_name(tmp_path, monkeypatch):
+    path = tmp_path / "state.pt"
+    names = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (fsync(file), names.append(path.exists())))
+    write_state({"step": 3}, path)
+    assert names == [False]
 
 
 @pytest.mark.parametrize("content", [b"", b"torn", b"PK\x03\x04" + bytes(64)])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from service.errors import CheckpointError
+from service.errors import CheckpointError, TrainingError
 from tests.tiny_model import tiny_model
 from training.data.examples import ExampleStore
 from training.fit.batches import make_batch
@@ -77,6 +77,85 @@ def test_killed_and_resumed_fit_ends_with_the_same_weights(
     assert (tmp_path / "log.jsonl").read_text() == (folder / "log.jsonl").read_text()
 
 
+def test_fit_killed_inside_its_validation_is_resumed_there(undisturbed, tiny_examples, tmp_path):
+    folder, expected, weights = undisturbed
+    train, validation = tiny_examples
+    # Lead-3 reads the validation documents once; a few reads on, the first validation is amid.
+    n_reads = len(validation) + 3
+    fit, _ = start_fit(tmp_path, train, StoppingStore(validation.path, n_reads))
+    with pytest.raises(Stop):
+        fit.run()
+    assert (tmp_path / "state.pt").exists()
+    assert not (tmp_path / "log.jsonl").exists()
+    resumed, model = start_fit(tmp_path, train, validation, model_seed=9)
+    assert replace(resumed.run(), seconds=0.0) == replace(expected, seconds=0.0)
+    assert all(torch.equal(w, weights[name]) for name, w in model.state_dict().items())
+    assert (tmp_path / "log.jsonl").read_text() == (folder / "log.jsonl").read_text()
+
+
+def test_log_row_that_the_state_has_not_is_not_repeated(undisturbed, tiny_examples, tmp_path):
+    train, validation = tiny_examples
+    fit, _ = start_fit(tmp_path, StoppingStore(train.path, 30), validation)
+    with pytest.raises(Stop):
+        fit.run()
+    expected = (undisturbed[0] / "log.jsonl").read_text()
+    # A kill between log and state leaves the log one row ahead.
+    n_rows = len((tmp_path / "log.jsonl").read_text().splitlines())
+    ahead = "".join(expected.splitlines(keepends=True)[: n_rows + 1])
+    (tmp_path / "log.jsonl").write_text(ahead)
+    start_fit(tmp_path, train, validation)[0].run()
+    assert (tmp_path / "log.jsonl").read_text() == expected
+
+
+def test_fit_that_diverges_stops_and_says_where(tiny_examples, tmp_path):
+    # A finite weight this large makes the next loss NaN.
+    recipe = replace(RECIPE, encoder_rate=1e36, scorer_rate=1e36, validate_every=48)
+    fit, _ = start_fit(tmp_path, *tiny_examples, recipe=recipe)
+    message = r"expected a finite .*, got nan after \d+ documents, at encoder_rate \S+ and .*lower"
+    with pytest.raises(TrainingError, match=message):
+        fit.run()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_diverged_fit_leaves_the_state_of_before(tiny_examples, tmp_path):
+    train, validation = tiny_examples
+    fit, _ = start_fit(tmp_path, StoppingStore(train.path, 30), validation)
+    with pytest.raises(Stop):
+        fit.run()
+    before = (tmp_path / "state.pt").read_bytes()
+    resumed, model = start_fit(tmp_path, train, validation)
+    model.scorer.score.bias.data.fill_(float("nan"))
+    with pytest.raises(TrainingError):
+        resumed.run()
+    assert (tmp_path / "state.pt").read_bytes() == before
+
+
+def test_scores_that_are_not_finite_are_not_measured_as_lead_3(tiny_examples, tmp_path):
+    # One step, then the validation: it is the first to see what the step has done.
+    recipe = replace(RECIPE, documents=1, scorer_rate=1e37, average_decay=0.0)
+    fit, _ = start_fit(tmp_path, *tiny_examples, recipe=recipe)
+    with pytest.raises(TrainingError, match="expected a finite validation score"):
+        fit.run()
+    assert not (tmp_path / "best.safetensors").exists()
+    assert not (tmp_path / "log.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", ["train", "validation", "teacher"])
+def test_state_of_other_examples_or_another_teacher_is_refused(
+    undisturbed, tiny_examples, tmp_path, name
+):
+    train, validation = tiny_examples
+    options = {"teacher_sha256": "another"} if name == "teacher" else {}
+    stores = {"train": train, "validation": validation}
+    if name in stores:
+        store = ExampleStore(stores[name].path)
+        store.description = {**store.description, "source": "elsewhere"}
+        stores[name] = store
+    message = r"begun with another (training examples|validation examples|teacher); .*delete"
+    with pytest.raises(CheckpointError, match=message):
+        start_fit(undisturbed[0], *stores.values(), **options)
+
+
 def test_finished_fit_is_not_fitted_again(undisturbed, tiny_examples, tmp_path):
     folder, expected, weights = undisturbed
     log = (folder / "log.jsonl").read_text()
@@ -123,7 +202,8 @@ def test_frozen_weights_stay(tiny_examples, tmp_path):
 def test_teacher_scores_change_the_fit(undisturbed, tiny_examples, tmp_path):
     train, validation = tiny_examples
     logits = {n: -train[n].soft_labels for n in range(len(train))}
-    fit, model = start_fit(tmp_path, train, validation, teacher_logits=logits)
+    recipe = replace(RECIPE, teacher_weight=1.0)
+    fit, model = start_fit(tmp_path, train, validation, recipe=recipe, teacher_logits=logits)
     fit.run()
     assert not torch.equal(
         model.state_dict()["scorer.score.weight"], undisturbed[2]["scorer.score.weight"]

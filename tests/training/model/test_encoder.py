@@ -10,7 +10,7 @@ from tests.tiny_encoder import tiny_bert, tiny_roberta
 from tests.tiny_model import tiny_model
 from training.model.layout import lay_out
 from training.model.patterns import Pattern
-from training.model.summarizer_model import from_pretrained_encoder
+from training.model.pretrained import from_pretrained_encoder
 
 BATCH = ([[2, 40, 41, 3], [2, 50, 3], [2, 40, 60, 3]], [[2, 70, 3]])
 
