@@ -75,15 +75,15 @@ def save_model(
     metadata = {"config": json.dumps(_config_to_json(model.config)), "base": base, "note": note}
     if base:
         frozen = from_pretrained_encoder(base_at or base).state_dict()
-        weights = {
-            name: weight.half()
+        left_out = {
+            name: weight
             for name, weight in weights.items()
-            if name not in frozen
-            or frozen[name].shape != weight.shape
-            or not torch.equal(frozen[name], weight)
-            or not name.startswith("encoder.")
+            if name.startswith("encoder.")
+            and name in frozen
+            and frozen[name].shape == weight.shape
+            and torch.equal(frozen[name], weight)
         }
-        left_out = {n: w for n, w in frozen.items() if _is_left_out(n, weights)}
+        weights = {n: weight.half() for n, weight in weights.items() if n not in left_out}
         metadata["base_sha256"] = hash_tensors(left_out)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".draft")
@@ -116,7 +116,8 @@ def load_model(path: Path, base: str | None = None) -> ExtractiveModel:
     model = ExtractiveModel(config)
     if metadata.get("base"):
         frozen = from_pretrained_encoder(base or metadata["base"]).state_dict()
-        left_out = {n: w for n, w in frozen.items() if _is_left_out(n, weights)}
+        present = model.state_dict()  # a student has fewer layers than the base
+        left_out = {n: w for n, w in frozen.items() if n in present and _is_left_out(n, weights)}
         expected = metadata.get("base_sha256")  # files of earlier versions have none
         if expected is not None and hash_tensors(left_out) != expected:
             raise CheckpointError(
