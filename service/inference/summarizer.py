@@ -106,6 +106,7 @@ class Summarizer:
 
     Raises:
         BundleError: the bundle cannot be used.
+        InputError: threads is below 1.
     """
 
     def __init__(

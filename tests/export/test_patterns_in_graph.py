@@ -105,7 +105,6 @@ def test_the_check_notices_a_head_that_looks_elsewhere(sessions, small_student):
         assert_blind_outside(sessions["float"][0], 0, wrong, document, 96, 5)
 
 
-@pytest.mark.skipif(not (EMBEDDED / "manifest.json").exists(), reason="no embedded bundle yet")
 def test_every_patterned_head_of_the_embedded_bundle_is_blind_outside_its_pattern():
     from service.inference.manifest import read_manifest
     from training.model.patterns import Pattern

@@ -131,11 +131,22 @@ def describe_source(model: str, data: str) -> "Provenance":
     from training.data.file_hash import hash_file
     from training.evaluate.report import Provenance
 
-    command = shlex.join(["patsum", *sys.argv[1:]])
+    command = shlex.join(["patsum", *_without_json_path(sys.argv[1:])])
     if data.startswith("hf:"):
         return Provenance(model, data, None, command)
     path = Path(data)
     return Provenance(model, path.name, hash_file(path), command)
+
+
+def _without_json_path(arguments: list[str]) -> list[str]:
+    """Leave out `--json PATH`: where a report is written does not change what it says."""
+    kept = []
+    previous = ""
+    for argument in arguments:
+        if previous != "--json" and argument != "--json" and not argument.startswith("--json="):
+            kept.append(argument)
+        previous = argument
+    return kept
 
 
 def _count_articles(data: str, limit: int | None) -> int | None:

@@ -109,3 +109,11 @@ def test_missing_data_file_is_a_data_error(tmp_path):
 
 def test_hub_dataset_has_no_hash():
     assert describe_source("m", "hf:cnn_dailymail:test").data_sha256 is None
+
+
+@pytest.mark.parametrize("written", [["--json", "out/report.json"], ["--json=out/report.json"], []])
+def test_recorded_command_repeats_the_measurement_and_not_where_it_was_written(
+    written, data, monkeypatch
+):
+    monkeypatch.setattr("sys.argv", ["/bin/patsum", "evaluate", *written, "--data", "a.jsonl"])
+    assert describe_source("tiny", str(data)).command == "patsum evaluate --data a.jsonl"
