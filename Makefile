@@ -20,7 +20,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$python" && break; done)
 
-# The constraints keep torch on its tested release; an open range fetches gigabytes of CUDA packages.
+# The constraints keep every package on its tested release, torch among them.
 INSTALL := -m pip install --quiet --no-input --disable-pip-version-check -c constraints.txt
 
 SERVE_READY := $(SERVE_VENV)/.installed

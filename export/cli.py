@@ -23,6 +23,11 @@ from service.errors import DataError
     help="Bundle folder to write; RUN/bundle when not given.",
 )
 @click.option(
+    "--encoder",
+    metavar="NAME_OR_PATH",
+    help="Where the pretrained encoder of a compact student is; as the student says without.",
+)
+@click.option(
     "--backend",
     type=click.Choice(["optimum", "torch"]),
     default="optimum",
@@ -42,7 +47,12 @@ from service.errors import DataError
     help="Validation documents on which torch, float ONNX and int8 are compared.",
 )
 def export(
-    folder: Path, out: Path | None, backend: str, max_tokens: int | None, verify_documents: int
+    folder: Path,
+    out: Path | None,
+    encoder: str | None,
+    backend: str,
+    max_tokens: int | None,
+    verify_documents: int,
 ) -> None:
     """Turn a run's student into a bundle: ONNX, int8, verified, packed."""
     from export.export_run import export_run
@@ -51,6 +61,7 @@ def export(
     bundle = export_run(
         folder,
         out or folder / "bundle",
+        encoder=encoder,
         backend=Backend(backend),
         max_tokens=max_tokens,
         n_documents=verify_documents,

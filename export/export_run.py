@@ -22,6 +22,7 @@ def export_run(
     folder: Path,
     out: Path,
     *,
+    encoder: str | None = None,
     backend: Backend = Backend.OPTIMUM,
     max_tokens: int | None = None,
     n_documents: int = 200,
@@ -34,6 +35,7 @@ def export_run(
     Args:
         folder: a run whose student is finished.
         out: bundle folder to write.
+        encoder: where the pretrained encoder of a compact student is, if not where the file says.
         backend: what traces the graph.
         max_tokens: most tokens that the service reads; as in training when not given.
         n_documents: validation documents to compare the forms on; fewer if there are fewer.
@@ -56,7 +58,7 @@ def export_run(
     if max_tokens is not None:
         settings = dataclasses.replace(encoder_files.settings, max_tokens=max_tokens)
         encoder_files = dataclasses.replace(encoder_files, settings=settings)
-    model = crop_positions(load_model(run.student.model_path), encoder_files.settings)
+    model = crop_positions(load_model(run.student.model_path, encoder), encoder_files.settings)
     train, validation = run.open_examples(recipe.data)
     step = max(1, math.ceil(len(validation) / n_documents))
     export_folder = folder / "export"

@@ -33,6 +33,12 @@ def _lines(manifest: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield f"- model.onnx sha256 `{manifest['files']['model.onnx']['sha256']}`"
     yield f"- reads at most {manifest['encoder']['max_tokens']} tokens of a document"
+    for stage in ("teacher", "student"):
+        if "documents" in training.get(stage, {}):
+            yield (
+                f"- {stage}: was shown {training[stage]['documents']:,} documents, "
+                f"R-1 {training[stage]['rouge1']:.2f} on {training[stage]['validation']['data']}"
+            )
     for key, value in sorted(training.items()):
         if not isinstance(value, dict):
             yield f"- {key.replace('_', ' ')}: {value}"

@@ -107,3 +107,18 @@ def test_machine_paths_are_recognized(path):
 @pytest.mark.parametrize("text", ["https://example.org/home/page", "k8s/work/one", "a/root/b"])
 def test_other_paths_are_left_alone(text):
     assert not MACHINE_PATH.search(text)
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/api.md", "docs/training.md", "docs/why.md"]
+)
+def test_pages_have_no_dead_links_and_no_placeholders(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)", text)
+    dead = [
+        link
+        for link in links
+        if "://" not in link and not (ROOT / page).parent.joinpath(link).exists()
+    ]
+    assert dead == []
+    assert "@@" not in text

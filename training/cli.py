@@ -6,11 +6,14 @@ stays quick.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from training.evaluate.command import evaluate
+
+if TYPE_CHECKING:
+    from training.run import Stage
 
 __all__ = ["distill", "evaluate", "prepare", "punkt", "teacher"]
 
@@ -125,7 +128,9 @@ def teacher(recipe: Path, run_path: Path, encoder: str | None, threads: int | No
 
     use_threads(threads)
     run = Run(run_path)
-    result = fit_teacher(run, run.adopt_recipe(recipe), encoder)
+    chosen = run.adopt_recipe(recipe)
+    note_if_finished(run.teacher)
+    result = fit_teacher(run, chosen, encoder)
     click.echo(describe_result(run.teacher.model_path, result))
 
 
@@ -139,8 +144,20 @@ def distill(recipe: Path, run_path: Path, encoder: str | None, threads: int | No
 
     use_threads(threads)
     run = Run(run_path)
-    result = distill_student(run, run.adopt_recipe(recipe), encoder)
+    chosen = run.adopt_recipe(recipe)
+    note_if_finished(run.student)
+    result = distill_student(run, chosen, encoder)
     click.echo(describe_result(run.student.model_path, result))
+
+
+def note_if_finished(stage: "Stage") -> None:
+    """Say that nothing is left to do, and whose figures follow."""
+    if stage.is_finished:
+        made_by = stage.read_result().get("recipe", "?")
+        click.echo(
+            f"{stage.path}: already fitted, by recipe {made_by!r}; nothing done. "
+            "Delete the folder to fit again."
+        )
 
 
 def use_threads(threads: int | None) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from service.errors import CheckpointError, DataError, RecipeError
 from service.text.encode import EncoderSettings
 from training.data.examples import EncoderFiles, ExampleStore
+from training.plan import read_plan
 from training.recipe import DataRecipe, Recipe, read_recipe
 
 
@@ -100,9 +101,12 @@ class Run:
             The recipe.
 
         Raises:
-            RecipeError: it cannot be read, or differs where a stage has begun.
+            RecipeError: it cannot be read, its plan names what there is not, or it differs where
+                a stage has begun.
         """
         recipe = read_recipe(source)
+        if recipe.student.plan:
+            read_plan(recipe.student)  # a typo should not wait until the teacher is fitted
         if self.recipe_path.exists():
             present = read_recipe(self.recipe_path)
             for stage, sections in (

@@ -5,24 +5,21 @@ Source:
     layers (Shleifer & Rush 2020).
 """
 
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
-from service.errors import RecipeError
 from training.fit.checkpoint import load_model, save_model
 from training.fit.loop import Fit
 from training.fit.tensor_hash import hash_tensors
-from training.model.config import Plan, Positions
+from training.model.config import Positions
 from training.model.extractive_model import ExtractiveModel
 from training.model.inherited import student_from_teacher
 from training.model.patterns import Pattern, Unmatched
+from training.plan import read_name, read_plan
 from training.recipe import Recipe, StudentRecipe
 from training.run import Run
 from training.teacher_scores import draw_documents, score_with_teacher
-
-_FREE = "free"
-_Kind = TypeVar("_Kind", Pattern, Positions, Unmatched)
 
 
 def make_student(recipe: StudentRecipe, teacher: ExtractiveModel) -> ExtractiveModel:
@@ -43,9 +40,9 @@ def make_student(recipe: StudentRecipe, teacher: ExtractiveModel) -> ExtractiveM
         teacher,
         recipe.layers,
         plan=read_plan(recipe),
-        positions=_read(Positions, recipe.positions, "positions"),
-        unmatched=_read(Unmatched, recipe.unmatched, "unmatched"),
-        fixed=frozenset(_read(Pattern, name, "fixed") for name in recipe.fixed),
+        positions=read_name(Positions, recipe.positions, "positions"),
+        unmatched=read_name(Unmatched, recipe.unmatched, "unmatched"),
+        fixed=frozenset(read_name(Pattern, name, "fixed") for name in recipe.fixed),
     )
     student.encoder.requires_grad_(True)
     student.encoder.embeddings.requires_grad_(False)
@@ -105,37 +102,3 @@ def distill_student(run: Run, recipe: Recipe, encoder: str | None = None) -> dic
     save_model(student.cpu(), run.student.model_path, note=note)
     run.student.write_result(result)
     return result
-
-
-def read_plan(recipe: StudentRecipe) -> Plan:
-    """Turn a recipe's names into the pattern of each head of each layer.
-
-    Args:
-        recipe: its `plan` has one row for all layers, or one a layer.
-
-    Returns:
-        (layers, heads) patterns, None for a free head.
-
-    Raises:
-        RecipeError: no row, a number of rows that fits neither, or an unknown name.
-    """
-    rows = recipe.plan
-    if len(rows) == 1:
-        rows = rows * len(recipe.layers)
-    if len(rows) != len(recipe.layers):
-        raise RecipeError(
-            f"plan: expected 1 row or {len(recipe.layers)} (one for each of layers), "
-            f"got {len(rows)}"
-        )
-    return tuple(
-        tuple(None if name == _FREE else _read(Pattern, name, "plan") for name in row)
-        for row in rows
-    )
-
-
-def _read(kind: type[_Kind], name: str, where: str) -> _Kind:
-    try:
-        return kind(name)
-    except ValueError:
-        known = ", ".join(repr(str(item)) for item in kind)
-        raise RecipeError(f"{where}: expected one of {known}, got {name!r}") from None

@@ -95,3 +95,10 @@ def test_missing_examples_say_what_to_run(run, adopt):
     recipe = adopt(RECIPE)
     with pytest.raises(DataError, match=r"data/train; run `patsum prepare RECIPE --run "):
         run.open_examples(recipe.data)
+
+
+def test_a_pattern_with_a_typo_is_refused_before_anything_is_fitted(tmp_path):
+    recipe = tmp_path / "typo.toml"
+    recipe.write_text('name = "x"\n[student]\nlayers = [0]\nplan = [["nxt_token"]]\n')
+    with pytest.raises(RecipeError, match="nxt_token"):
+        Run(tmp_path / "run").adopt_recipe(recipe)

@@ -6,8 +6,9 @@ from service.errors import CheckpointError, RecipeError
 from tests.tiny_model import tiny_model
 from training.model.config import Positions
 from training.model.patterns import Pattern, Unmatched
+from training.plan import read_plan
 from training.recipe import StudentRecipe
-from training.student import make_student, read_plan
+from training.student import make_student
 
 ROW = ("matching_token", "intra_sentence", "next_token", "free")
 PATTERNS = (Pattern.MATCHING_TOKEN, Pattern.INTRA_SENTENCE, Pattern.NEXT_TOKEN, None)
