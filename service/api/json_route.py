@@ -66,7 +66,7 @@ class JsonRequest(Request):
         return ProblemError(
             ProblemKind.TOO_LARGE,
             f"expected a body of at most {self._max_body_bytes} bytes, got {got}; "
-            "send fewer documents a request",
+            "send fewer or shorter documents a request",
             headers={"Connection": "close"},  # the rest of the body is not read
         )
 
