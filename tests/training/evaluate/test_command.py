@@ -96,7 +96,8 @@ def test_command_measures_faithfulness(tiny_bundle, data, tmp_path):
     assert "comprehensiveness" in result.stdout
 
 
-def test_provenance_names_no_folder(data):
+def test_provenance_names_no_folder(data, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/some/where/bin/patsum", "evaluate"])
     provenance = describe_source("m", str(data))
     assert provenance.data == "town.jsonl"
     assert provenance.command.startswith("patsum ")
