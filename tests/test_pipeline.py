@@ -275,7 +275,9 @@ def test_teacher_tells_its_figures_beside_lead_3(taught):
 def test_fitted_teacher_is_not_fitted_again(workshop, taught):
     run, said = taught
     before = (run / "teacher/model.safetensors").stat().st_mtime_ns
-    assert patsum_ok("teacher", *workshop.stage(run)) == said
+    note, *rest = patsum_ok("teacher", *workshop.stage(run)).splitlines(keepends=True)
+    assert "already fitted, by recipe" in note
+    assert "".join(rest) == said
     assert (run / "teacher/model.safetensors").stat().st_mtime_ns == before
 
 
