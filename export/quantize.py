@@ -64,13 +64,13 @@ def quantize(source: Path, target: Path) -> onnx.ModelProto:
     for node in graph.node:
         weight = weights.get(node.input[1]) if node.op_type == "MatMul" else None
         table = weights.get(node.input[0]) if node.op_type == "Gather" else None
-        if weight is not None and is_quantized_matrix(weight):
+        if weight is not None and _is_large(weight, MIN_MATRIX):
             if node.input[0] not in quantized_inputs:
                 quantized_inputs.add(node.input[0])
                 nodes += _quantize_tokens(node.input[0])
             nodes += _multiply(node, graph, weight, is_new=weight.name not in replaced)
             replaced.add(weight.name)
-        elif table is not None and _is_quantized_table(table):
+        elif table is not None and _is_large(table, MIN_TABLE):
             nodes += _look_up(node, graph, table, is_new=table.name not in replaced)
             replaced.add(table.name)
         else:
@@ -85,15 +85,10 @@ def quantize(source: Path, target: Path) -> onnx.ModelProto:
     return model
 
 
-def is_quantized_matrix(weight: onnx.TensorProto) -> bool:
-    """Whether a constant right side of a MatMul becomes int8."""
-    is_float = weight.data_type == TensorProto.FLOAT
-    return is_float and len(weight.dims) == 2 and int(np.prod(weight.dims)) >= MIN_MATRIX
-
-
-def _is_quantized_table(table: onnx.TensorProto) -> bool:
-    is_float = table.data_type == TensorProto.FLOAT
-    return is_float and len(table.dims) == 2 and int(np.prod(table.dims)) >= MIN_TABLE
+def _is_large(constant: onnx.TensorProto, minimum: int) -> bool:
+    """Whether a constant is a float matrix or table of at least so many numbers."""
+    is_matrix = constant.data_type == TensorProto.FLOAT and len(constant.dims) == 2
+    return is_matrix and int(np.prod(constant.dims)) >= minimum
 
 
 def round_to_int8(values: Float32, axis: int, levels: int) -> tuple[Int8, Float32]:
@@ -140,7 +135,7 @@ def _shared_constants() -> list[onnx.TensorProto]:
 
 
 def _quantize_tokens(x: str) -> Iterator[onnx.NodeProto]:
-    """X (1, tokens, width) float -> x.q uint8 and x.s (1, tokens, 1) float."""
+    """Nodes that turn x (1, tokens, width) float into x.q uint8 and x.s (1, tokens, 1) float."""
     steps: tuple[tuple[str, list[str], str, dict[str, Any]], ...] = (
         ("Abs", [x], f"{x}.abs", {}),
         ("ReduceMax", [f"{x}.abs", "int8/last_axis"], f"{x}.max", {"keepdims": 1}),

@@ -43,9 +43,9 @@ def export_onnx(
     """Write a model as float32 ONNX.
 
     The graph takes token_ids and sentence_ids, (tokens,) int64, and returns scores,
-    document_attention,
-    matching_attention and pattern_shares. Its values `layerN.input` and `layerN.heads` are each
-    layer's input and gathered heads; `reopen_layer` makes a graph of what lies between them.
+    document_attention, matching_attention and pattern_shares. Its values `layerN.input` and
+    `layerN.heads` are each layer's input and gathered heads; `reopen_layer` makes a graph of what
+    lies between them.
 
     Args:
         model: the student.
