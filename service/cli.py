@@ -76,14 +76,17 @@ def setting_options(command: Decorated) -> Decorated:
 def _option_type(field: FieldInfo) -> click.ParamType[Any]:
     if get_origin(field.annotation) is Literal:
         return click.Choice(get_args(field.annotation))
-    if field.annotation is int:
-        bounds = {
-            name: getattr(limit, attribute)
-            for limit in field.metadata
-            for name, attribute in (("min", "ge"), ("max", "le"))
-            if hasattr(limit, attribute)
-        }
-        return click.IntRange(**bounds)
+    limits = {
+        name: getattr(limit, name)
+        for limit in field.metadata
+        for name in ("ge", "gt", "le")
+        if hasattr(limit, name)
+    }
+    low, high = limits.get("ge", limits.get("gt")), limits.get("le")
+    if field.annotation in (int, int | None):
+        return click.IntRange(low, high)
+    if field.annotation is float:
+        return click.FloatRange(low, high, min_open="gt" in limits)
     return click.Path(path_type=Path) if field.annotation == Path | None else click.STRING
 
 
@@ -191,7 +194,7 @@ def info(as_json: bool, bundle: Path | None) -> None:
     from service.printout import print_info
 
     loaded = Bundle(embedded_bundle_path() if bundle is None else bundle)
-    described = describe_service(loaded, read_settings())
+    described = describe_service(loaded, read_settings(), queue_limits={})
     if as_json:
         click.echo(json.dumps(described.model_dump(by_alias=True, mode="json"), indent=2))
     else:

@@ -8,6 +8,7 @@
     ├── CheckpointError    a checkpoint is missing, or belongs to another model
     ├── TrainingError      a fit diverged: its loss or its scores are no longer finite
     ├── ExportError        an exported model failed its verification
+    ├── StoppedError       the work on a document was ended early, because nobody waits for it
     ├── MissingExtraError  an offline command without the packages that it needs
     └── ShapeError         an array of another shape than the one expected
 
@@ -53,6 +54,10 @@ class TrainingError(PatsumError):
 
 class ExportError(PatsumError):
     """An exported model failed its verification."""
+
+
+class StoppedError(PatsumError):
+    """The work on a document was ended early, because nobody waits for it any more."""
 
 
 class MissingExtraError(PatsumError):

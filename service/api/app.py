@@ -15,14 +15,17 @@ from starlette.responses import Response
 
 from service.api.docs_page import docs_router
 from service.api.exchange import ExchangeObserver
+from service.api.gate import Gate, split_keys
 from service.api.health import Health, health_router
-from service.api.info import find_versions, info_router
+from service.api.info import find_versions, info_router, read_cpu
 from service.api.logs import FIELDS
 from service.api.metrics import Metrics, serve_metrics
 from service.api.model_host import ModelHost
 from service.api.problems import Problem, http_problem, problem_response, validation_problem
-from service.api.routes import summarize_router
+from service.api.routes import SummarizeEndpoint, summarize_router
+from service.api.schemas import DocumentLine
 from service.api.settings import Settings
+from service.api.tracing import RequestTracer, make_tracer_provider
 from service.errors import PatsumError
 from service.inference.summarizer import Summarizer
 
@@ -47,7 +50,9 @@ def load_summarizer(settings: Settings) -> Summarizer:
     return Summarizer(settings.bundle, settings.threads, settings.max_occluded_sentences)
 
 
-def create_app(settings: Settings, on_failure: OnFailure | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, on_failure: OnFailure | None = None, health: Health | None = None
+) -> FastAPI:
     """Make the application.
 
     The model is loaded after the start, in a thread: until it is ready `/livez` answers 200 and
@@ -57,10 +62,20 @@ def create_app(settings: Settings, on_failure: OnFailure | None = None) -> FastA
         settings: how this process runs.
         on_failure: called when the start fails; without it the process lives on, and
             `/readyz` says why it is not ready.
+        health: of the process, where whoever ends it holds it too.
+
+    Raises:
+        MissingExtraError: traces are asked for without the extra `otel`.
     """
     metrics = Metrics()
-    health = Health()
-    host = ModelHost(lambda: load_summarizer(settings), settings.workers, health, metrics)
+    health = health or Health()
+    _show_process(metrics, health)
+    provider = (
+        make_tracer_provider(settings.otlp_endpoint, find_versions()["patsum"])
+        if settings.otlp_endpoint
+        else None
+    )
+    host = ModelHost(lambda: load_summarizer(settings), settings, health, metrics)
 
     async def start(stack: ExitStack) -> None:
         try:
@@ -75,13 +90,17 @@ def create_app(settings: Settings, on_failure: OnFailure | None = None) -> FastA
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with ExitStack() as stack:
+            stack.callback(host.close)
+            if provider is not None:
+                stack.callback(provider.shutdown)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(start, stack)
                 yield
 
     app = _describe_app(lifespan)
+    endpoint = SummarizeEndpoint(host, settings, metrics)
     for router in (
-        summarize_router(host, settings, metrics),
+        summarize_router(endpoint, settings),
         health_router(health),
         info_router(host, settings),
         docs_router(app.openapi),
@@ -89,8 +108,21 @@ def create_app(settings: Settings, on_failure: OnFailure | None = None) -> FastA
         app.include_router(router)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
-    app.add_middleware(ExchangeObserver, metrics=metrics)
+    keys = split_keys(settings.api_key.get_secret_value()) if settings.api_key else []
+    app.add_middleware(Gate, keys=keys, metrics=metrics)
+    if provider is not None:
+        app.add_middleware(RequestTracer, provider=provider)
+    app.add_middleware(ExchangeObserver, health=health, metrics=metrics)  # the outermost
     return app
+
+
+def _show_process(metrics: Metrics, health: Health) -> None:
+    """Fill the meters that say what runs here and how it stands."""
+    metrics.ready.set_function(lambda: health.is_ready)
+    metrics.draining.set_function(lambda: health.is_draining)
+    metrics.build_info.labels(find_versions()["patsum"]).set(1)
+    for feature in read_cpu().features:
+        metrics.cpu_feature.labels(feature).set(1)
 
 
 class _Application(FastAPI):
@@ -106,8 +138,11 @@ class _Application(FastAPI):
                 routes=self.routes,
             )
             schemas = described["components"]["schemas"]
-            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= problem.pop("$defs") | {"Problem": problem}
+            for model in (Problem, DocumentLine):
+                described_model = model.model_json_schema(
+                    ref_template="#/components/schemas/{model}"
+                )
+                schemas |= described_model.pop("$defs") | {model.__name__: described_model}
             for methods in described["paths"].values():
                 for operation in methods.values():
                     _name_problems(operation["responses"])

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.health import Health
 from service.api.logs import FIELDS
 from service.api.metrics import Metrics
 from service.api.problems import ProblemError, ProblemKind, problem_response
@@ -34,15 +35,18 @@ def read_request_id(headers: Headers) -> str:
 class ExchangeObserver:
     """Gives every request its id and records how it was answered.
 
-    An error that nothing else caught becomes a 500 that carries only the request id.
+    An error that nothing else caught becomes a 500 that carries only the request id. While the
+    process drains, each answer closes its connection, so that the next request goes elsewhere.
 
     Args:
         app: the application inside.
+        health: whether the process drains.
         metrics: where requests are counted.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, health: Health, metrics: Metrics) -> None:
         self._app = app
+        self._health = health
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +63,10 @@ class ExchangeObserver:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                if self._health.is_draining:
+                    headers["Connection"] = "close"
             await send(message)
 
         try:

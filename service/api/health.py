@@ -19,7 +19,7 @@ _RETRY_AFTER_S = 2
 
 
 class HealthState(StrEnum):
-    """The way of a process: starting, then ready or failed."""
+    """The way of a model: starting, then ready or failed."""
 
     STARTING = "starting"
     READY = "ready"
@@ -37,10 +37,12 @@ class Health:
 
     Attributes:
         state: starting at first.
-        failure: why the start failed, for the operator; "" otherwise.
+        failure: why the model cannot be used, for the operator; "" otherwise.
+        is_draining: the process is about to end.
     """
 
     def __init__(self) -> None:
+        self.is_draining = False
         self.state = HealthState.STARTING
         self.failure = ""
 
@@ -52,18 +54,40 @@ class Health:
         """The process will not be able to answer."""
         self.state, self.failure = HealthState.FAILED, failure
 
-    def require_ready(self) -> None:
-        """Check that work can be taken.
+    def become_draining(self) -> None:
+        """The process will end; whoever still comes is served, but no new traffic is wanted."""
+        self.is_draining = True
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a balancer shall send requests here."""
+        return self.state is HealthState.READY and not self.is_draining
+
+    def require_model(self) -> None:
+        """Check that work can be done: also while draining, for those who did not hear of it yet.
 
         Raises:
             ProblemError: 503; it says why.
         """
-        if self.state is HealthState.READY:
-            return
-        got = "is still starting; try again soon"
-        if self.state is HealthState.FAILED:
-            got = f"failed at its start: {self.failure}"
-        raise ProblemError(
+        if self.state is not HealthState.READY:
+            raise self._refusal()
+
+    def require_ready(self) -> None:
+        """Check that new traffic is wanted.
+
+        Raises:
+            ProblemError: 503; it says why.
+        """
+        if not self.is_ready:
+            raise self._refusal()
+
+    def _refusal(self) -> ProblemError:
+        got = {
+            HealthState.STARTING: "is still starting; try again soon",
+            HealthState.READY: "is draining before its end; try another replica",
+            HealthState.FAILED: f"failed: {self.failure}",
+        }[self.state]
+        return ProblemError(
             ProblemKind.NOT_READY,
             f"expected a ready service, but it {got}",
             headers={"Retry-After": str(_RETRY_AFTER_S)},

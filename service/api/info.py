@@ -1,6 +1,7 @@
 """What runs here: the model and its patterns, the limits, the versions, the processor."""
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,14 @@ class Limits(_Model):
     max_characters: int
     max_occluded_sentences: int
     workers: int
+    occlusion_workers: int
     threads: int
+    max_queue_s: float
+    max_queue_tokens: dict[str, int] = Field(
+        description="Tokens that may wait, in force for each class of work; 0 before the warm-up."
+    )
+    deadline_s: float
+    drain_s: float
     keep_alive_s: int
     graceful_shutdown_s: int
 
@@ -91,18 +99,29 @@ def info_router(host: ModelHost, settings: Settings) -> APIRouter:
     @router.get("/info", response_model=ServiceInfo, responses={503: {"model": Problem}})
     async def info() -> Response:
         """Tell what runs here."""
-        described = describe_service(host.summarizer.bundle, settings)
+        described = describe_service(host.summarizer.bundle, settings, host.queue_limits)
         return AsciiJsonResponse(described.model_dump(by_alias=True, mode="json"))
 
     return router
 
 
-def describe_service(bundle: Bundle, settings: Settings) -> ServiceInfo:
-    """Describe a bundle and the process that serves it."""
+def describe_service(
+    bundle: Bundle, settings: Settings, queue_limits: Mapping[str, int]
+) -> ServiceInfo:
+    """Describe a bundle and the process that serves it.
+
+    Args:
+        bundle: the loaded one.
+        settings: how the process runs.
+        queue_limits: tokens that may wait in each lane; empty where there is no queue.
+    """
     manifest = bundle.manifest
     return ServiceInfo(
         model=_describe_model(bundle),
-        limits=Limits(**settings.model_dump(include=set(Limits.model_fields))),
+        limits=Limits(
+            **settings.model_dump(include=set(Limits.model_fields) - {"max_queue_tokens"}),
+            max_queue_tokens=dict(queue_limits),
+        ),
         versions=find_versions(),
         cpu=read_cpu(),
         quality=[entry.model_dump(by_alias=True) for entry in manifest.quality],

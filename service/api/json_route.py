@@ -16,8 +16,6 @@ MAX_NAMES = 50
 
 CheckJson = Callable[[object], None]
 
-_OFFERED = ("application/json", "application/*", "*/*")
-
 
 class JsonRequest(Request):
     """A request whose body is read up to a limit and parsed strictly.
@@ -85,7 +83,6 @@ def json_route(max_body_bytes: int, check: CheckJson) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def handle_json(request: Request) -> Response:
-                check_accept(request.headers.getlist("accept"))
                 check_content(
                     request.headers.get("content-type"), request.headers.get("content-encoding")
                 )
@@ -97,30 +94,6 @@ def json_route(max_body_bytes: int, check: CheckJson) -> type[APIRoute]:
             return handle_json
 
     return JsonRoute
-
-
-def check_accept(accept: list[str]) -> None:
-    """Check that the client takes JSON.
-
-    Args:
-        accept: values of the Accept headers; none means anything.
-
-    Raises:
-        ProblemError: 406.
-    """
-    ranges = [part for value in accept for part in value.split(",") if part.strip()]
-    qualities = dict(map(_media_range, ranges))
-    for name in _OFFERED:  # the most specific range decides
-        if name in qualities:
-            if qualities[name] > 0:
-                return
-            break
-    if ranges:
-        raise ProblemError(
-            ProblemKind.NOT_ACCEPTABLE,
-            "expected an Accept header that takes application/json, got one that does not; "
-            "send `Accept: application/json`",
-        )
 
 
 def check_content(content_type: str | None, content_encoding: str | None) -> None:
@@ -167,17 +140,6 @@ def parse_json(body: bytes) -> object:
         raise _not_json("arrays or objects nested too deeply") from error
     except ValueError as error:  # a number of thousands of digits
         raise _not_json("a number with too many digits") from error
-
-
-def _media_range(part: str) -> tuple[str, float]:
-    name, *parameters = (item.strip().lower() for item in part.split(";"))
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return name, float(parameter[2:])
-            except ValueError:
-                return name, 0.0
-    return name, 1.0
 
 
 def _refuse_constant(name: str) -> None:

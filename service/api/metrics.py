@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,6 +17,17 @@ from prometheus_client import (
 from service.errors import PatsumError
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Rejection(StrEnum):
+    """Why a request was not answered with what it asked for, though its body was right."""
+
+    QUEUE_FULL = "queue_full"
+    DEADLINE_IN_QUEUE = "deadline_queue"
+    DEADLINE_AT_WORK = "deadline_work"
+    CLIENT_GONE = "client_gone"
+    NOT_READY = "not_ready"
+    UNAUTHORIZED = "unauthorized"
 
 
 class Metrics:
@@ -52,20 +64,54 @@ class Metrics:
             "Tokens of the summarized documents, also those that the model did not read.",
             registry=self.registry,
         )
-        self.inference_seconds = Histogram(
-            "patsum_inference_seconds",
-            "Time for one document in its thread: encoding, model, choice, explanation.",
+        self.stage_seconds = Histogram(
+            "patsum_stage_seconds",
+            "Time of one document in a stage: queue, encode, infer, explain.",
+            ("stage",),
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.ready = Gauge(
-            "patsum_ready", "1 when requests are taken, else 0.", registry=self.registry
+        self.rejections = self._counter(
+            "patsum_rejections", "Requests that were turned away or given up.", "reason"
+        )
+        for reason in Rejection:
+            self.rejections.labels(reason)  # a series that is 0 until it happens can be alerted on
+        self.queue_documents = self._gauge(
+            "patsum_queue_documents", "Documents that wait for a worker.", "lane"
+        )
+        self.queue_tokens = self._gauge(
+            "patsum_queue_tokens", "Tokens, as estimated, that wait for a worker.", "lane"
+        )
+        self.queue_limit_tokens = self._gauge(
+            "patsum_queue_limit_tokens", "Most tokens that may wait.", "lane"
+        )
+        self.running_documents = self._gauge(
+            "patsum_running_documents", "Documents that are worked on.", "lane"
+        )
+        self.workers = self._gauge(
+            "patsum_workers", "Most documents that are worked on at one time.", "lane"
+        )
+        self.ready = self._gauge("patsum_ready", "1 when /readyz answers 200, else 0.")
+        self.draining = self._gauge("patsum_draining", "1 from SIGTERM to the end, else 0.")
+        self.build_info = self._gauge(
+            "patsum_build_info", "1 for the version of patsum that runs.", "version"
+        )
+        self.cpu_feature = self._gauge(
+            "patsum_cpu_feature",
+            "1 for each instruction set, of those that matter here, that the processor has.",
+            "feature",
         )
         self.model_info = Gauge(
             "patsum_model_info", "1 for the loaded model.", ("version",), registry=self.registry
         )
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(name, documentation, labels, registry=self.registry)
+
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(name, documentation, labels, registry=self.registry)
 
 
 @contextmanager

@@ -1,26 +1,36 @@
-"""The loaded model and the threads that it works on: loading, warming up, one document a thread."""
+"""The loaded model and the lanes that lead to it: loading, warming up, one document a worker."""
 
+import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from statistics import median
 from time import perf_counter
 
 import anyio
 import anyio.to_thread
 
+from service.api.admission import Lane, LaneName, Place, estimate_tokens
 from service.api.health import Health
 from service.api.logs import FIELDS
-from service.api.metrics import Metrics
+from service.api.metrics import Metrics, Rejection
+from service.api.problems import ProblemError
 from service.api.schemas import InputDocument, SummarizeRequest
+from service.api.settings import Settings
 from service.errors import PatsumError
 from service.inference.explain import ExplainMethod
+from service.inference.stop import StopSignal
 from service.inference.summarizer import Summarizer, Summary
 
 _LOGGER = logging.getLogger("patsum.model")
-_WARM_UP_TEXT = (
-    "The ferry left the harbour before dawn. Its crew had checked the engines twice. "
-    "Nobody on the quay expected the fog. By noon the ferry was back in the harbour."
+_WARM_UP_TEXT = " ".join(
+    f"Ferry {i} left the harbour before dawn. Its crew had checked engine {i} twice. "
+    f"Nobody on quay {i} expected the fog. By noon the ferry was back in the harbour."
+    for i in range(10)
 )
+_N_WARM_UPS = 3
+_CHARACTERS_PER_SENTENCE = 100
 
 
 class ModelHost:
@@ -28,19 +38,26 @@ class ModelHost:
 
     Args:
         load: makes the summarizer; called once, in a thread, by `start`.
-        n_workers: most documents that are worked on at one time.
+        settings: how many workers, and how much may wait.
         health: told when the model is ready, or why it is not.
-        metrics: where the model's time is counted.
+        metrics: where the queue shows.
     """
 
     def __init__(
-        self, load: Callable[[], Summarizer], n_workers: int, health: Health, metrics: Metrics
+        self, load: Callable[[], Summarizer], settings: Settings, health: Health, metrics: Metrics
     ) -> None:
         self._load = load
-        self._limiter = anyio.CapacityLimiter(n_workers)
+        self._settings = settings
         self._health = health
         self._metrics = metrics
         self._summarizer: Summarizer | None = None
+        n_workers = {
+            LaneName.ATTENTION: settings.workers,
+            LaneName.OCCLUSION: settings.occlusion_workers,
+        }
+        self._lanes = {name: Lane(name, n, metrics) for name, n in n_workers.items()}
+        self._n_workers = n_workers
+        self._threads = ThreadPoolExecutor(sum(n_workers.values()), "patsum-worker")
 
     @property
     def summarizer(self) -> Summarizer:
@@ -49,19 +66,28 @@ class ModelHost:
         Raises:
             ProblemError: 503, it is not ready.
         """
-        self._health.require_ready()
+        try:
+            self._health.require_model()
+        except ProblemError:
+            self._metrics.rejections.labels(Rejection.NOT_READY).inc()
+            raise
         assert self._summarizer is not None, "ready means loaded"
         return self._summarizer
 
+    @property
+    def queue_limits(self) -> dict[str, int]:
+        """Most tokens that may wait in each lane, by its name; 0 before the warm-up."""
+        return {name.value: lane.limit_tokens for name, lane in self._lanes.items()}
+
     async def start(self) -> None:
-        """Load and verify the model, run it once, and become ready.
+        """Load and verify the model, run it a few times, and become ready.
 
         Raises:
             PatsumError: the model cannot be loaded.
         """
         started_s = perf_counter()
         try:
-            summarizer = await anyio.to_thread.run_sync(self._load_warm, limiter=self._limiter)
+            summarizer, tokens_per_s = await anyio.to_thread.run_sync(self._load_warm)
         except PatsumError:
             raise
         except Exception as error:
@@ -70,40 +96,105 @@ class ModelHost:
                 f"expected to load the model, met an unforeseen {type(error).__name__}; see the log"
             ) from error
         self._summarizer = summarizer
+        for name, lane in self._lanes.items():
+            lane_tokens_per_s = tokens_per_s * self._n_workers[name]
+            limit = round(lane_tokens_per_s * self._settings.max_queue_s)
+            lane.open(self._settings.max_queue_tokens or max(1, limit), lane_tokens_per_s)
         self._metrics.model_info.labels(summarizer.bundle.version).set(1)
-        self._metrics.ready.set(1)
         self._health.become_ready()
         fields = {
             "modelVersion": summarizer.bundle.version,
             "durationS": round(perf_counter() - started_s, 3),
+            "tokensPerS": round(tokens_per_s),
         }
         _LOGGER.info("ready", extra={FIELDS: fields})
 
+    def close(self) -> None:
+        """Let the worker threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def admit(self, request: SummarizeRequest) -> list[Place]:
+        """Take the documents of a request into the queue, before any work on them.
+
+        Returns:
+            A place for each document; leave each of them in the end.
+
+        Raises:
+            ProblemError: 429, the queue is full; 503, the model is not ready.
+        """
+        max_tokens = self.summarizer.bundle.encoder.settings.max_tokens
+        lane = self._lanes[LaneName.ATTENTION]
+        documents = request.input_documents()
+        costs = [estimate_tokens(document.text, max_tokens) for document in documents]
+        if request.explain is not None and request.explain.method is ExplainMethod.OCCLUSION:
+            lane = self._lanes[LaneName.OCCLUSION]
+            runs = [1 + self._estimate_removals(document.text) for document in documents]
+            costs = [cost * n for cost, n in zip(costs, runs, strict=True)]
+        return lane.admit(costs)
+
     async def summarize(self, document: InputDocument, request: SummarizeRequest) -> Summary:
-        """Summarize one document as its request asks, when a thread is free.
+        """Summarize one document, whose turn has come, as its request asks.
+
+        When the task is cancelled the run of the model ends early, and only then the task.
 
         Raises:
             InputError: the document cannot be summarized.
             ProblemError: 503, the model is not ready.
         """
-        summarize = partial(self._summarize, self.summarizer, document.text, request)
-        return await anyio.to_thread.run_sync(summarize, limiter=self._limiter)
+        stop = StopSignal()
+        work = partial(_summarize, self.summarizer, document.text, request, stop)
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            stop.set()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([future])
+            future.exception()  # seen: nobody else will ask for it
+            raise
 
-    def _load_warm(self) -> Summarizer:
+    async def check_model(self) -> None:
+        """Run the model on a known text after an unforeseen error, and be failed if it fails too.
+
+        One poisonous document must not take the service down; a broken model must.
+        """
+        if self._summarizer is None:
+            return
+        try:
+            await anyio.to_thread.run_sync(self._summarizer.summarize, _WARM_UP_TEXT)
+        except Exception as error:
+            _LOGGER.exception("the model fails on the text of the warm-up")
+            self._health.become_failed(f"the model fails with {type(error).__name__}; see the log")
+
+    def _estimate_removals(self, text: str) -> int:
+        n_sentences = len(text) // _CHARACTERS_PER_SENTENCE
+        return min(self._settings.max_occluded_sentences, n_sentences)
+
+    def _load_warm(self) -> tuple[Summarizer, float]:
+        """Load, warm up, and measure the tokens a second of one worker."""
         summarizer = self._load()
+        encoded = summarizer.bundle.encoder.encode(_WARM_UP_TEXT)
         summarizer.summarize(_WARM_UP_TEXT, explain=ExplainMethod.ATTENTION)
-        return summarizer
+        seconds = []
+        for _ in range(_N_WARM_UPS):
+            started_s = perf_counter()
+            summarizer.summarize(_WARM_UP_TEXT)
+            seconds.append(perf_counter() - started_s)
+        return summarizer, len(encoded.token_ids) / median(seconds)
 
-    def _summarize(self, summarizer: Summarizer, text: str, request: SummarizeRequest) -> Summary:
-        options = request.explain
-        with self._metrics.inference_seconds.time():
-            return summarizer.summarize(
-                text,
-                rule=request.length_rule(),
-                order=request.sort_by,
-                redundancy=request.redundancy,
-                explain=options.method if options else None,
-                top_k=options.top_k if options else 1,
-                return_all_scores=request.return_all_scores,
-                long_input=request.long_input,
-            )
+
+def _summarize(
+    summarizer: Summarizer, text: str, request: SummarizeRequest, stop: StopSignal
+) -> Summary:
+    options = request.explain
+    return summarizer.summarize(
+        text,
+        rule=request.length_rule(),
+        order=request.sort_by,
+        redundancy=request.redundancy,
+        explain=options.method if options else None,
+        top_k=options.top_k if options else 1,
+        return_all_scores=request.return_all_scores,
+        long_input=request.long_input,
+        stop=stop,
+    )

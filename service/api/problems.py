@@ -23,14 +23,17 @@ class ProblemKind(Enum):
 
     NOT_JSON = (400, "not-json", "The body is not JSON")
     BAD_REQUEST = (400, "bad-request", "The request cannot be understood")
+    UNAUTHORIZED = (401, "unauthorized", "The request carries no valid key")
     NOT_FOUND = (404, "not-found", "There is nothing at this path")
     METHOD_NOT_ALLOWED = (405, "method-not-allowed", "This path does not take this method")
     NOT_ACCEPTABLE = (406, "not-acceptable", "The asked media type is not offered")
     TOO_LARGE = (413, "too-large", "The request is over a limit")
     UNSUPPORTED_MEDIA = (415, "unsupported-media", "The body comes in a form that is not read")
     UNPROCESSABLE = (422, "unprocessable", "The request has no usable meaning")
+    TOO_BUSY = (429, "too-busy", "The queue is full")
     INTERNAL = (500, "internal", "The service failed")
     NOT_READY = (503, "not-ready", "The service cannot answer now")
+    DEADLINE = (504, "deadline", "The deadline passed before the answer was whole")
 
     def __init__(self, status: int, slug: str, title: str) -> None:
         self.status = status
@@ -87,14 +90,22 @@ class ProblemError(HTTPException):
         self.errors = tuple(errors)
 
 
+def encode_ascii_json(value: object) -> bytes:
+    """Write JSON in ASCII bytes without white space; NaN is our own bug and raises.
+
+    A lone surrogate in a text is escaped, where UTF-8 could not hold it.
+    """
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
 class AsciiJsonResponse(Response):
-    """JSON in ASCII bytes: a lone surrogate in a text is escaped, where UTF-8 could not hold it."""
+    """JSON in ASCII bytes."""
 
     media_type = "application/json"
 
     def render(self, content: object) -> bytes:
-        """Encode without white space; NaN is our own bug and raises."""
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+        """Encode the body."""
+        return encode_ascii_json(content)
 
 
 def problem_response(request: Request, error: ProblemError) -> Response:

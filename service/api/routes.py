@@ -2,79 +2,54 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.api.answer import answer_document
+from service.api.accept import JSON, NDJSON, choose_media_type
+from service.api.caller import CallerGoneError, DeadlineError, read_timeout, work_for_caller
 from service.api.json_route import json_route
-from service.api.metrics import Metrics
+from service.api.metrics import Metrics, Rejection
 from service.api.model_host import ModelHost
-from service.api.problems import (
-    AsciiJsonResponse,
-    FieldProblem,
-    ProblemError,
-    ProblemKind,
-    json_pointer,
-)
+from service.api.ndjson import DocumentStream
+from service.api.problems import AsciiJsonResponse, FieldProblem, ProblemError, ProblemKind
+from service.api.request_work import Outcome, RequestWork, stage_times_of
 from service.api.schemas import (
     DocumentError,
     DocumentResult,
-    ErrorDetail,
     ExplainOptions,
-    InputDocument,
     SummarizeRequest,
     SummarizeResponse,
 )
 from service.api.settings import Settings
-from service.errors import InputError
 
 PROBLEM_STATUSES: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The body is not JSON."},
-    406: {"description": "The Accept header does not take JSON."},
+    400: {"description": "The body is not JSON, or Request-Timeout is no positive number."},
+    401: {"description": "A key is asked for, and none of those known was sent."},
+    406: {"description": "The Accept header takes nothing that is offered."},
     413: {"description": "The body, its documents or its text are over a limit."},
     415: {"description": "The body is not application/json, or is compressed."},
     422: {"description": "A field is wrong, or no document could be summarized."},
+    429: {"description": "The queue is full; Retry-After says when to come back."},
     500: {"description": "The service failed; the body carries only the request id."},
     503: {"description": "The service is starting, or its model cannot be used."},
+    504: {"description": "The deadline, ours or Request-Timeout, passed before the answer."},
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Every id stands once, in `documents` or in `errors`; as NDJSON, in a line.",
+        "content": {NDJSON: {"schema": {"$ref": "#/components/schemas/DocumentLine"}}},
+    },
+    **PROBLEM_STATUSES,
 }
 
+CLIENT_CLOSED_REQUEST = 499
+"""What the log and the meters say of a request whose client has gone; nobody receives it.
 
-def summarize_router(host: ModelHost, settings: Settings, metrics: Metrics) -> APIRouter:
-    """Make the routes `/v1/summarize` and `/v1/explain`.
-
-    Args:
-        host: runs the model.
-        settings: the limits.
-        metrics: where documents are counted.
-    """
-    router = APIRouter(
-        prefix="/v1",
-        tags=["summarize"],
-        route_class=json_route(
-            settings.max_body_bytes, lambda value: check_n_documents(value, settings.max_documents)
-        ),
-    )
-
-    async def answer(request: Request, body: SummarizeRequest) -> Response:
-        check_n_characters(body, settings.max_characters)
-        batch = await summarize_batch(host, body, metrics)
-        response = batch.response(request.state.request_id, host.summarizer.bundle.version)
-        return AsciiJsonResponse(response.model_dump(by_alias=True, exclude_none=True))
-
-    @router.post("/summarize", response_model=SummarizeResponse, responses=PROBLEM_STATUSES)
-    async def summarize(request: Request, body: SummarizeRequest) -> Response:
-        """Choose each document's most important sentences."""
-        return await answer(request, body)
-
-    @router.post("/explain", response_model=SummarizeResponse, responses=PROBLEM_STATUSES)
-    async def explain(request: Request, body: SummarizeRequest) -> Response:
-        """Choose as `/v1/summarize` does, and always say why."""
-        options = body.explain or ExplainOptions()
-        return await answer(request, body.model_copy(update={"explain": options}))
-
-    return router
+Source:
+    nginx, which logs it so.
+"""
 
 
 class Batch(BaseModel):
@@ -82,6 +57,13 @@ class Batch(BaseModel):
 
     documents: list[DocumentResult] = []
     errors: list[DocumentError] = []
+
+    async def take(self, outcome: Outcome) -> None:
+        """Put a document's outcome where it belongs."""
+        if isinstance(outcome, DocumentError):
+            self.errors.append(outcome)
+        else:
+            self.documents.append(outcome)
 
     def response(self, request_id: str, model_version: str) -> SummarizeResponse:
         """Answer for the batch.
@@ -103,34 +85,130 @@ class Batch(BaseModel):
         )
 
 
-async def summarize_batch(host: ModelHost, body: SummarizeRequest, metrics: Metrics) -> Batch:
-    """Summarize the documents of a request one after the other; a bad one fails alone.
+class SummarizeEndpoint:
+    """From a checked body to the answer, whatever protocol asked for it.
 
     Args:
         host: runs the model.
-        body: the request.
-        metrics: where documents are counted.
-
-    Raises:
-        ProblemError: 503, the model is not ready.
+        settings: the limits.
+        metrics: where documents and rejections are counted.
     """
-    batch = Batch()
-    for i, document in enumerate(body.input_documents()):
-        target = json_pointer(body.text_location(i)).removeprefix("#")
-        try:
-            check_language(document, host.summarizer.bundle.manifest.languages)
-            summary = await host.summarize(document, body)
-        except InputError as error:
-            batch.errors.append(_document_error(document, error, target))
-            metrics.documents.labels("refused").inc()
-            continue
-        batch.documents.append(
-            answer_document(str(document.id), document.text, summary, body.string_index_type)
+
+    def __init__(self, host: ModelHost, settings: Settings, metrics: Metrics) -> None:
+        self._host = host
+        self._settings = settings
+        self._metrics = metrics
+
+    def admit(self, request: Request, body: SummarizeRequest) -> RequestWork:
+        """Decide about a request before any work.
+
+        Raises:
+            ProblemError: 413, too much text; 429, the queue is full; 503, not ready.
+        """
+        check_n_characters(body, self._settings.max_characters)
+        return RequestWork(self._host, body, self._metrics, stage_times_of(request))
+
+    async def answer(self, request: Request, body: SummarizeRequest) -> SummarizeResponse:
+        """Summarize all documents of a request.
+
+        Raises:
+            ProblemError: as `admit`, and 400, Request-Timeout cannot be read; 422, no document
+                could be summarized; 504, the deadline passed.
+            CallerGoneError: the client has gone.
+        """
+        timeout_s = read_timeout(request.headers, self._settings.deadline_s)
+        batch = Batch()
+        with self.admit(request, body) as work:
+            try:
+                await work_for_caller(request.receive, timeout_s, lambda: work.run(batch.take))
+            except (CallerGoneError, DeadlineError) as error:
+                self.count_given_up(work, error)
+                if isinstance(error, CallerGoneError):
+                    raise
+                raise _deadline_problem(work, timeout_s) from error
+            except ProblemError:
+                raise
+            except Exception:
+                await self._host.check_model()
+                raise
+            return batch.response(request.state.request_id, work.model_version)
+
+    def stream(self, request: Request, body: SummarizeRequest) -> Response:
+        """Answer with one line for each document.
+
+        Raises:
+            ProblemError: as `admit`, and 400, Request-Timeout cannot be read.
+        """
+        timeout_s = read_timeout(request.headers, self._settings.deadline_s)
+        work = self.admit(request, body)
+        return DocumentStream(
+            work,
+            request.state.request_id,
+            timeout_s,
+            lambda error: self.count_given_up(work, error),
         )
-        metrics.documents.labels("summarized").inc()
-        metrics.sentences.inc(summary.statistics.sentences_count)
-        metrics.tokens.inc(summary.statistics.tokens_count)
-    return batch
+
+    def count_given_up(self, work: RequestWork, error: Exception) -> None:
+        """Count a request that was given up because nobody waits for it any more."""
+        if isinstance(error, CallerGoneError):
+            reason = Rejection.CLIENT_GONE
+        elif isinstance(error, DeadlineError):
+            is_at_work = work.has_begun
+            reason = Rejection.DEADLINE_AT_WORK if is_at_work else Rejection.DEADLINE_IN_QUEUE
+        else:
+            return
+        self._metrics.rejections.labels(reason).inc()
+
+
+def summarize_router(endpoint: SummarizeEndpoint, settings: Settings) -> APIRouter:
+    """Make the routes `/v1/summarize` and `/v1/explain`.
+
+    Args:
+        endpoint: answers.
+        settings: the limits.
+    """
+    router = APIRouter(
+        prefix="/v1",
+        tags=["summarize"],
+        route_class=json_route(
+            settings.max_body_bytes, lambda value: check_n_documents(value, settings.max_documents)
+        ),
+    )
+
+    async def answer(request: Request, body: SummarizeRequest) -> Response:
+        media_type = choose_media_type(request.headers.getlist("accept"), (JSON, NDJSON))
+        if media_type == NDJSON:
+            return endpoint.stream(request, body)
+        try:
+            response = await endpoint.answer(request, body)
+        except CallerGoneError:
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
+        headers = {"Server-Timing": stage_times_of(request).server_timing()}
+        content = response.model_dump(by_alias=True, exclude_none=True)
+        return AsciiJsonResponse(content, headers=headers)
+
+    request_timeout = Header(
+        None, description="Seconds, above 0; the smaller one of this and the service's deadline."
+    )
+
+    @router.post("/summarize", response_model=SummarizeResponse, responses=_ANSWERS)
+    async def summarize(
+        request: Request,
+        body: SummarizeRequest,
+        request_timeout: str | None = request_timeout,  # read, and refused, by the endpoint
+    ) -> Response:
+        """Choose each document's most important sentences."""
+        return await answer(request, body)
+
+    @router.post("/explain", response_model=SummarizeResponse, responses=_ANSWERS)
+    async def explain(
+        request: Request, body: SummarizeRequest, request_timeout: str | None = request_timeout
+    ) -> Response:
+        """Choose as `/v1/summarize` does, and always say why."""
+        options = body.explain or ExplainOptions()
+        return await answer(request, body.model_copy(update={"explain": options}))
+
+    return router
 
 
 def check_n_documents(value: object, max_documents: int) -> None:
@@ -163,33 +241,10 @@ def _check_size(n: int, limit: int, unit: str, pointer: str) -> None:
         )
 
 
-def check_language(document: InputDocument, languages: tuple[str, ...]) -> None:
-    """Check that the model was trained for a document's language, if it names one.
-
-    Args:
-        document: the document.
-        languages: ISO 639-1 codes.
-
-    Raises:
-        InputError: it was not.
-    """
-    if document.language is None:
-        return
-    if document.language.split("-")[0].lower() not in languages:
-        raise InputError(
-            f"expected a language among {', '.join(languages)}, got another; "
-            "leave such documents out, or load a bundle for their language",
-            "/language",
-        )
-
-
-def _document_error(document: InputDocument, error: InputError, target: str) -> DocumentError:
-    is_language = error.pointer == "/language"
-    return DocumentError(
-        id=str(document.id),
-        error=ErrorDetail(
-            code="UnsupportedLanguage" if is_language else "InvalidDocument",
-            message=str(error),
-            target=target.removesuffix("/text") + "/language" if is_language else target,
-        ),
+def _deadline_problem(work: RequestWork, timeout_s: float) -> ProblemError:
+    where = "at work" if work.has_begun else "in the queue"
+    return ProblemError(
+        ProblemKind.DEADLINE,
+        f"expected to answer within {timeout_s:g} s, was still {where}; "
+        "send fewer or shorter documents, or come back later",
     )

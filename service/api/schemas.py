@@ -218,7 +218,10 @@ class DocumentResult(_Model):
 class ErrorDetail(_Model):
     """Why a document has no summary."""
 
-    code: str = Field(description="InvalidDocument or UnsupportedLanguage.")
+    code: str = Field(
+        description="InvalidDocument, UnsupportedLanguage; in a stream also DeadlineExceeded, "
+        "InternalError."
+    )
     message: str
     target: str = Field(description="JSON pointer into the request.")
 
@@ -237,3 +240,12 @@ class SummarizeResponse(_Model):
     model_version: str
     documents: list[DocumentResult]
     errors: list[DocumentError]
+
+
+class DocumentLine(_Model):
+    """One line of an NDJSON answer: a document's summary, or why it has none."""
+
+    id: str = Field(description="The X-Request-Id, as sent or made.")
+    model_version: str
+    document: DocumentResult | None = None
+    error: DocumentError | None = None

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import PatsumError
@@ -54,13 +54,44 @@ class Settings(BaseSettings):
     max_occluded_sentences: int = Field(
         40, ge=1, description="Most sentences that occlusion removes, one run each."
     )
+    occlusion_workers: int = Field(
+        1, ge=1, le=256, description="Documents explained by occlusion at one time, beside those."
+    )
+    max_queue_s: float = Field(
+        2.0, gt=0, description="Seconds of work that may wait; more is refused with 429."
+    )
+    max_queue_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="Tokens that may wait; without it, max_queue_s at the speed of the warm-up.",
+    )
+    deadline_s: float = Field(
+        10.0, gt=0, description="Seconds after which a request is given up with 504."
+    )
+    drain_s: float = Field(
+        5.0, ge=0, description="Seconds that requests are still taken after SIGTERM, not ready."
+    )
+    api_key: SecretStr | None = Field(
+        None, description="Bearer keys, separated by commas; without any, requests need none."
+    )
+    otlp_endpoint: str | None = Field(
+        None, description="URL of an OTLP/HTTP collector for traces; needs the extra `otel`."
+    )
     keep_alive_s: int = Field(
         65, ge=1, description="Seconds after which an idle connection is closed."
     )
     graceful_shutdown_s: int = Field(
-        30, ge=0, description="Seconds that open requests get to finish after SIGTERM."
+        30, ge=0, description="Seconds that open requests get to finish after the drain."
     )
     log_level: LogLevel = Field("info", description="Least severe level that is logged.")
+
+    @field_validator("api_key")
+    @classmethod
+    def _check_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse what looks like keys and holds none: it would leave the door open."""
+        if value is not None and not value.get_secret_value().replace(",", "").strip():
+            raise ValueError("expected at least one key, got only commas and white space")
+        return value
 
 
 def read_settings(**given: object) -> Settings:

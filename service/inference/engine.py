@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from service.errors import BundleError, InputError, ShapeError
 from service.inference.bundle import Bundle
+from service.inference.stop import StopSignal
 from service.text.encode import Encoded
 
 FloatArray = npt.NDArray[np.float32]
@@ -68,11 +70,12 @@ class Engine:
         _check_tensors(bundle.model_path, "input", self._session.get_inputs(), _INPUTS)
         _check_tensors(bundle.model_path, "output", self._session.get_outputs(), _OUTPUTS)
 
-    def run(self, encoded: Encoded) -> EngineOutput:
+    def run(self, encoded: Encoded, stop: StopSignal | None = None) -> EngineOutput:
         """Score the sentences of one document.
 
         Args:
             encoded: with at least one encoded sentence.
+            stop: ends the run early when another thread sets it; None for a run to the end.
 
         Returns:
             Scores and attention of the first `encoded.n_encoded` sentences; the same bits for the
@@ -80,17 +83,25 @@ class Engine:
 
         Raises:
             ShapeError: no sentence is encoded.
+            StoppedError: the signal was set.
             BundleError: the graph gives arrays of another shape, or scores outside [0, 1].
         """
         if encoded.n_encoded == 0:
             raise ShapeError("expected at least 1 encoded sentence, got 0; encode a longer text")
-        arrays = self._session.run(
-            list(_OUTPUTS),
-            {"token_ids": encoded.token_ids, "sentence_ids": encoded.sentence_ids},
-        )
-        output = EngineOutput(*arrays)
+        output = EngineOutput(*self._run_session(encoded, stop))
         self._check_output(output, encoded.n_encoded)
         return output
+
+    def _run_session(self, encoded: Encoded, stop: StopSignal | None) -> list[FloatArray]:
+        inputs = {"token_ids": encoded.token_ids, "sentence_ids": encoded.sentence_ids}
+        if stop is None:
+            return list(self._session.run(list(_OUTPUTS), inputs))
+        stop.check()
+        try:
+            return list(self._session.run(list(_OUTPUTS), inputs, stop.run_options))
+        except Fail:
+            stop.check()  # onnxruntime has no error type of its own for a run that was ended
+            raise
 
     def _check_output(self, output: EngineOutput, n_sentences: int) -> None:
         square = (n_sentences, n_sentences)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from service.errors import InputError
 from service.inference.engine import Engine, EngineOutput
 from service.inference.manifest import Manifest
+from service.inference.stop import StopSignal
 from service.text.encode import Encoded
 
 _ATTENTION_NOTE = (
@@ -116,6 +117,7 @@ class Explainer:
         output: EngineOutput,
         chosen: Sequence[int],
         top_k: int,
+        stop: StopSignal | None = None,
     ) -> Explanation:
         """Give the reasons of the chosen sentences.
 
@@ -125,12 +127,14 @@ class Explainer:
             output: of the engine for it.
             chosen: indexes of the chosen sentences.
             top_k: most evidence sentences for each; at least 1.
+            stop: ends the runs of occlusion early.
 
         Returns:
             The explanation, with honest notes.
 
         Raises:
             InputError: top_k is below 1.
+            StoppedError: the signal was set.
 
         Source:
             Occlusion is leave-one-out, as in Li et al., arXiv:1612.08220, with sentences for words.
@@ -143,7 +147,7 @@ class Explainer:
         if method is ExplainMethod.OCCLUSION:
             candidates = _rank_by_attention(weights, chosen)
             occluded = candidates[: self._max_occluded_sentences]
-            weights = self._occlusion_weights(encoded, output, occluded)
+            weights = self._occlusion_weights(encoded, output, occluded, stop)
             notes = [_OCCLUSION_NOTE, *_cap_note(len(occluded), len(candidates))]
         return Explanation(
             method=method,
@@ -165,13 +169,17 @@ class Explainer:
         )
 
     def _occlusion_weights(
-        self, encoded: Encoded, output: EngineOutput, occluded: Sequence[int]
+        self,
+        encoded: Encoded,
+        output: EngineOutput,
+        occluded: Sequence[int],
+        stop: StopSignal | None,
     ) -> npt.NDArray[np.float32]:
         """(sentences, sentences) drop of score i without sentence j; 0 where j was not removed."""
         weights = np.zeros_like(output.document_attention)
         for j in occluded:
             others = np.arange(encoded.n_encoded) != j
-            without = self._engine.run(remove_sentence(encoded, j))
+            without = self._engine.run(remove_sentence(encoded, j), stop)
             weights[others, j] = output.scores[others] - without.scores
         return weights
 

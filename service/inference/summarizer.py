@@ -1,13 +1,15 @@
 """The summarizer: the whole way from text to summary in one readable function."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from time import perf_counter
 
 from service.errors import InputError
 from service.inference.bundle import Bundle, embedded_bundle_path
 from service.inference.engine import Engine
 from service.inference.explain import Explainer, ExplainMethod, Explanation
+from service.inference.stop import StopSignal
 from service.text.encode import Encoded
 from service.text.select import LengthRule, Order, Redundancy, in_order, select_sentences
 from service.text.sentences import Span
@@ -71,6 +73,21 @@ class SummaryWarning:
 
 
 @dataclass(frozen=True)
+class Stages:
+    """How long each part of the work on one document took, in seconds.
+
+    Attributes:
+        encode_s: text to sentences and token ids; 0.0 where the caller had encoded it.
+        infer_s: the run of the model that scored the sentences.
+        explain_s: finding the reasons; 0.0 without any.
+    """
+
+    encode_s: float
+    infer_s: float
+    explain_s: float
+
+
+@dataclass(frozen=True)
 class Summary:
     """A document's own most important sentences.
 
@@ -81,6 +98,7 @@ class Summary:
         warnings: empty when all of the text was read and something was chosen.
         explanation: None unless asked for.
         all_scores: every sentence that was read, in document order; None unless asked for.
+        stages: how long the work took; no part of the answer, so it does not count in `==`.
     """
 
     text: str
@@ -89,6 +107,7 @@ class Summary:
     warnings: tuple[SummaryWarning, ...]
     explanation: Explanation | None
     all_scores: tuple[SummarySentence, ...] | None
+    stages: Stages = field(compare=False)
 
 
 class Summarizer:
@@ -133,6 +152,7 @@ class Summarizer:
         return_all_scores: bool = False,
         long_input: LongInput = LongInput.FULL,
         encoded: Encoded | None = None,
+        stop: StopSignal | None = None,
     ) -> Summary:
         """Summarize one text.
 
@@ -146,6 +166,7 @@ class Summarizer:
             return_all_scores: also return every sentence that was read, with its score.
             long_input: what to do about a text that the model cannot read whole.
             encoded: this text, encoded by `bundle.encoder`, where the caller already has it.
+            stop: ends the work early when another thread sets it.
 
         Returns:
             The summary; the same one for the same arguments, always.
@@ -153,11 +174,15 @@ class Summarizer:
         Raises:
             InputError: the text holds no sentence, is too long under `LongInput.REJECT`, or top_k
                 is below 1.
+            StoppedError: the signal was set.
         """
+        began = perf_counter()
         if encoded is None:
             encoded = self.bundle.encoder.encode(text)
         self._check_input(text, encoded, long_input)
-        output = self.engine.run(encoded)
+        encoded_at = perf_counter()
+        output = self.engine.run(encoded, stop)
+        inferred_at = perf_counter()
         sentences = [_quote(text, span) for span in encoded.spans]
         best = select_sentences(output.scores, sentences, rule, redundancy)
         chosen = in_order(best, order)
@@ -167,6 +192,13 @@ class Summarizer:
                 zip(encoded.spans, output.scores.tolist(), strict=False)  # unread ones: no score
             )
         )
+        explaining_at = perf_counter()
+        explanation = (
+            self._explainer.explain(explain, encoded, output, chosen, top_k, stop)
+            if explain is not None
+            else None
+        )
+        explained_at = perf_counter()
         return Summary(
             text=" ".join(sentences[i] for i in chosen),
             sentences=tuple(scored[i] for i in chosen),
@@ -174,10 +206,13 @@ class Summarizer:
                 len(text), len(encoded.spans), encoded.n_tokens, encoded.is_truncated
             ),
             warnings=(*self._truncation_warning(encoded), *_empty_warning(chosen, rule)),
-            explanation=self._explainer.explain(explain, encoded, output, chosen, top_k)
-            if explain is not None
-            else None,
+            explanation=explanation,
             all_scores=scored if return_all_scores else None,
+            stages=Stages(
+                encode_s=encoded_at - began,
+                infer_s=inferred_at - encoded_at,
+                explain_s=explained_at - explaining_at if explain is not None else 0.0,
+            ),
         )
 
     def _check_input(self, text: str, encoded: Encoded, long_input: LongInput) -> None:

@@ -45,8 +45,16 @@ def test_requests_documents_and_model_are_counted(tiny_bundle, start_client, fre
     assert samples["patsum_documents_total", ("outcome", "refused")] == 1
     assert samples["patsum_sentences_total",] == 2
     assert samples["patsum_tokens_total",] > 2
-    assert samples["patsum_inference_seconds_count",] == 2
+    for stage in ("queue", "encode", "infer"):
+        assert samples["patsum_stage_seconds_count", ("stage", stage)] == 1
+    assert ("patsum_stage_seconds_count", ("stage", "explain")) not in samples
+    for lane in ("attention", "occlusion"):
+        for gauge in ("queue_documents", "queue_tokens", "running_documents"):
+            assert samples[f"patsum_{gauge}", ("lane", lane)] == 0
+        assert samples["patsum_queue_limit_tokens", ("lane", lane)] > 0
+    assert samples["patsum_rejections_total", ("reason", "queue_full")] == 0
     assert samples["patsum_ready",] == 1
+    assert samples["patsum_draining",] == 0
     (version,) = [key[1][1] for key in samples if key[0] == "patsum_model_info"]
     assert version.startswith("patsum-tiny@sha256:")
 

@@ -171,7 +171,7 @@ def test_any_content_encoding_is_415(client, encoding):
 
 
 @pytest.mark.parametrize(
-    "accept", ["text/html", "application/xml", "application/json;q=0", "application/x-ndjson"]
+    "accept", ["text/html", "application/xml", "application/json;q=0", "application/x-ndjson;q=0"]
 )
 def test_accept_without_json_is_406(client, accept):
     check_problem(post(client, {"text": "A storm."}, Accept=accept), 406)

@@ -15,6 +15,7 @@ from service.api.server import listen
 from service.errors import PatsumError
 
 N_DOCUMENTS = 5
+QUICK = ("--metrics-port", "0", "--drain-s", "0")
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def start_process():
     def start(*arguments):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PATSUM_")}
         process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "serve", "--metrics-port", "0", *arguments],
+            [sys.executable, "-m", "service.cli", "serve", *QUICK, *arguments],
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
