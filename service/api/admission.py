@@ -21,6 +21,9 @@ from service.api.problems import ProblemError, ProblemKind
 _CHARACTERS_PER_TOKEN = 4
 """English news has 4.3 code points a word piece; the queue needs no better estimate."""
 
+_KEPT = 0.98
+"""Share of what was observed that is kept with each new document."""
+
 
 class LaneName(StrEnum):
     """The classes of work."""
@@ -44,24 +47,53 @@ def estimate_tokens(text: str, max_tokens: int) -> int:
     return min(max_tokens, max(1, len(text) // _CHARACTERS_PER_TOKEN))
 
 
+class Speed:
+    """Tokens that a busy worker does a second, over about the last fifty documents.
+
+    A mean over tokens and seconds, each forgotten at the same pace: long documents and slow spells
+    count for as much time as they took.
+    """
+
+    def __init__(self) -> None:
+        self._tokens = 0.0
+        self._seconds = 0.0
+
+    def observe(self, tokens: float, seconds: float) -> None:
+        """Count a piece of work."""
+        self._tokens = _KEPT * self._tokens + tokens
+        self._seconds = _KEPT * self._seconds + seconds
+
+    @property
+    def tokens_per_s(self) -> float:
+        """The speed; 0 before anything was observed."""
+        return self._tokens / self._seconds if self._seconds else 0.0
+
+
 class Lane:
     """The queue of one class of work; used from the event loop only.
 
     Args:
         name: of the class.
         n_workers: most documents at work at one time.
+        max_queue_s: seconds of work that may wait, at the speed that is observed.
+        max_queue_tokens: tokens that may wait, whatever the speed; None for max_queue_s.
         metrics: where the queue shows.
-
-    Attributes:
-        name: of the class.
-        limit_tokens: most tokens that may wait; 0 until the lane is opened.
     """
 
-    def __init__(self, name: LaneName, n_workers: int, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        name: LaneName,
+        n_workers: int,
+        max_queue_s: float,
+        max_queue_tokens: int | None,
+        metrics: Metrics,
+    ) -> None:
         self.name = name
-        self.limit_tokens = 0
-        self._tokens_per_s = 1.0
-        self._slots = anyio.CapacityLimiter(n_workers)
+        self._n_workers = n_workers
+        self._max_queue_s = max_queue_s
+        self._max_queue_tokens = max_queue_tokens
+        self._speed = Speed()
+        self._slots = anyio.Semaphore(n_workers)  # first come, first served
         self._metrics = metrics
         self._waiting_tokens = 0
         self._n_waiting = 0
@@ -69,16 +101,21 @@ class Lane:
         metrics.workers.labels(name).set(n_workers)
         self._report()
 
-    def open(self, limit_tokens: int, tokens_per_s: float) -> None:
-        """Set how much may wait.
+    @property
+    def limit_tokens(self) -> int:
+        """Most tokens that may wait now."""
+        if self._max_queue_tokens is not None:
+            return self._max_queue_tokens
+        return round(self._max_queue_s * self._tokens_per_s)
 
-        Args:
-            limit_tokens: most tokens that may wait; at least 1.
-            tokens_per_s: speed of all workers together, for Retry-After.
-        """
-        self.limit_tokens = limit_tokens
-        self._tokens_per_s = tokens_per_s
-        self._metrics.queue_limit_tokens.labels(self.name).set(limit_tokens)
+    @property
+    def _tokens_per_s(self) -> float:
+        return self._n_workers * self._speed.tokens_per_s
+
+    def observe_work(self, tokens: float, seconds: float) -> None:
+        """Learn from a piece of work how fast a worker is."""
+        self._speed.observe(tokens, seconds)
+        self._report()
 
     def admit(self, costs: Sequence[int]) -> list["Place"]:
         """Take the documents of one request in, all or none.
@@ -97,7 +134,7 @@ class Lane:
         total = sum(costs)
         if self._n_waiting and self._waiting_tokens + total > self.limit_tokens:
             self._metrics.rejections.labels(Rejection.QUEUE_FULL).inc()
-            seconds = max(1, math.ceil(self._waiting_tokens / self._tokens_per_s))
+            seconds = max(1, math.ceil(self._waiting_tokens / max(1.0, self._tokens_per_s)))
             raise ProblemError(
                 ProblemKind.TOO_BUSY,
                 f"expected room for about {total} tokens in the queue of {self.limit_tokens}, got "
@@ -106,13 +143,13 @@ class Lane:
             )
         return [Place(self, cost) for cost in costs]
 
-    async def acquire(self, place: "Place") -> None:
-        """Wait for a free worker: first come, first served."""
-        await self._slots.acquire_on_behalf_of(place)
+    async def acquire(self) -> None:
+        """Wait for a free worker."""
+        await self._slots.acquire()
 
-    def release(self, place: "Place") -> None:
+    def release(self) -> None:
         """Give the worker back."""
-        self._slots.release_on_behalf_of(place)
+        self._slots.release()
 
     def count(self, *, waiting_tokens: int = 0, n_waiting: int = 0, n_running: int = 0) -> None:
         """Change the counts by these amounts."""
@@ -125,6 +162,7 @@ class Lane:
         self._metrics.queue_documents.labels(self.name).set(self._n_waiting)
         self._metrics.queue_tokens.labels(self.name).set(self._waiting_tokens)
         self._metrics.running_documents.labels(self.name).set(self._n_running)
+        self._metrics.queue_limit_tokens.labels(self.name).set(self.limit_tokens)
 
 
 class Place:
@@ -151,16 +189,18 @@ class Place:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a worker, and hold it while the context lasts."""
-        await self._lane.acquire(self)
+        await self._lane.acquire()
         self.leave()
-        self.queue_s = perf_counter() - self._admitted_at
+        began_at = perf_counter()
+        self.queue_s = began_at - self._admitted_at
         self.has_begun = True
         self._lane.count(n_running=1)
         try:
             yield
+            self._lane.observe_work(self._cost_tokens, perf_counter() - began_at)
         finally:
             self._lane.count(n_running=-1)
-            self._lane.release(self)
+            self._lane.release()
 
     def leave(self) -> None:
         """Stop waiting, whether for the turn or for good; a second time does nothing."""

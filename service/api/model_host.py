@@ -55,8 +55,10 @@ class ModelHost:
             LaneName.ATTENTION: settings.workers,
             LaneName.OCCLUSION: settings.occlusion_workers,
         }
-        self._lanes = {name: Lane(name, n, metrics) for name, n in n_workers.items()}
-        self._n_workers = n_workers
+        self._lanes = {
+            name: Lane(name, n, settings.max_queue_s, settings.max_queue_tokens, metrics)
+            for name, n in n_workers.items()
+        }
         self._threads = ThreadPoolExecutor(sum(n_workers.values()), "patsum-worker")
 
     @property
@@ -96,10 +98,8 @@ class ModelHost:
                 f"expected to load the model, met an unforeseen {type(error).__name__}; see the log"
             ) from error
         self._summarizer = summarizer
-        for name, lane in self._lanes.items():
-            lane_tokens_per_s = tokens_per_s * self._n_workers[name]
-            limit = round(lane_tokens_per_s * self._settings.max_queue_s)
-            lane.open(self._settings.max_queue_tokens or max(1, limit), lane_tokens_per_s)
+        for lane in self._lanes.values():
+            lane.observe_work(tokens_per_s, 1.0)
         self._metrics.model_info.labels(summarizer.bundle.version).set(1)
         self._health.become_ready()
         fields = {

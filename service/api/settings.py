@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     max_queue_tokens: int | None = Field(
         None,
         ge=1,
-        description="Tokens that may wait; without it, max_queue_s at the speed of the warm-up.",
+        description="Tokens that may wait; without it, max_queue_s at the speed that is seen.",
     )
     deadline_s: float = Field(
         10.0, gt=0, description="Seconds after which a request is given up with 504."
