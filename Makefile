@@ -3,7 +3,7 @@
 
 SERVE_VENV := .venv-serve
 VENV := .venv
-EXTRAS := training,export,dev
+EXTRAS := training,export,otel,dev
 
 # The service reads PATSUM_* itself; these are its defaults, for the messages below.
 PATSUM_HOST ?= 127.0.0.1

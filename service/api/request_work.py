@@ -106,6 +106,7 @@ class RequestWork:
             self._outcomes[i] = await self._summarize(i)
         except Exception as error:  # noqa: BLE001  # raised where all documents come together
             self._outcomes[i] = error
+            await self._host.check_model()
         self._are_done[i].set()
 
     async def _summarize(self, i: int) -> Outcome:

@@ -126,11 +126,6 @@ class SummarizeEndpoint:
                 if isinstance(error, CallerGoneError):
                     raise
                 raise _deadline_problem(work, timeout_s) from error
-            except ProblemError:
-                raise
-            except Exception:
-                await self._host.check_model()
-                raise
             return batch.response(request.state.request_id, work.model_version)
 
     def stream(self, request: Request, body: SummarizeRequest) -> Response:

@@ -1,7 +1,8 @@
 """Facts about answers: each caller gets its own, the same one whatever else is going on.
 
-Broken variants that these tests were seen to catch: documents padded into one batch; outcomes put
-together in the order in which they are done; a counter that is not taken back on cancellation.
+Broken variants that these tests were seen to catch: answers kept by the length of the text; a score
+that moves with the number of documents at work; a count that is not taken back on cancellation; a
+request that nobody watches; a run of the model that is not told to stop.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """Facts about time: past the deadline the answer is 504, and the work on it ends.
 
-Broken variant that these tests were seen to catch: the deadline checked only before the work.
+Broken variants that these tests were seen to catch: work without a deadline; one lane for
+summaries and occlusions.
 """
 
 import json

@@ -43,8 +43,9 @@ def start_client():
     """Start a client of an application with given settings, once its start is over."""
 
     @contextmanager
-    def start(settings):
-        with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    def start(settings, health=None):
+        app = create_app(settings, health=health)
+        with TestClient(app, raise_server_exceptions=False) as client:
             wait_until_ready(client)
             yield client
 

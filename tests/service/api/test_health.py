@@ -6,7 +6,9 @@ import pytest
 from starlette.testclient import TestClient
 
 import service.api.app
+from service import Summarizer
 from service.api.app import create_app
+from service.api.health import Health
 from service.api.settings import Settings
 
 
@@ -94,3 +96,44 @@ def test_unforeseen_error_at_the_start_is_never_ready(settings, start_client, mo
     assert response.status_code == 503
     assert "RuntimeError" in response.json()["detail"]
     assert "secret" not in response.text
+
+
+def test_poisonous_document_leaves_the_service_ready(settings, start_client, monkeypatch):
+    summarize = Summarizer.summarize
+
+    def fail_on_poison(self, text, **options):
+        if text == "Poison.":
+            raise RuntimeError("secret")
+        return summarize(self, text, **options)
+
+    with start_client(settings) as client:
+        monkeypatch.setattr(Summarizer, "summarize", fail_on_poison)
+        for _ in range(5):
+            assert client.post("/v1/summarize", json={"text": "Poison."}).status_code == 500
+        assert client.get("/readyz").status_code == 200
+        assert client.post("/v1/summarize", json={"text": "A storm."}).status_code == 200
+
+
+def test_model_that_breaks_turns_the_service_unready(settings, start_client, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("secret")
+
+    with start_client(settings) as client:
+        monkeypatch.setattr(Summarizer, "summarize", fail)
+        assert client.post("/v1/summarize", json={"text": "A storm."}).status_code == 500
+        response = client.get("/readyz")
+        assert response.status_code == 503
+        assert response.json()["detail"].endswith("fails with RuntimeError; see the log")
+        assert client.post("/v1/summarize", json={"text": "A storm."}).status_code == 503
+
+
+def test_draining_service_serves_whoever_still_comes(settings, start_client):
+    health = Health()
+    with start_client(settings, health) as client:
+        assert "connection" not in client.get("/readyz").headers
+        health.become_draining()
+        assert "draining" in client.get("/readyz").json()["detail"]
+        assert client.get("/livez").status_code == 200
+        response = client.post("/v1/summarize", json={"text": "A storm."})
+        assert response.status_code == 200
+        assert response.headers["connection"] == "close"
