@@ -9,7 +9,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.api.metrics import Metrics, Rejection
 from service.api.problems import ProblemError, ProblemKind, problem_response
 
-_GUARDED = ("/v1/", "/v2/models/", "/info")
+
+def is_guarded(path: str) -> bool:
+    """Tell whether a path asks for work, or tells how the process runs."""
+    return path.startswith("/v1/") or path == "/info" or path.endswith("/infer")
 
 
 class Gate:
@@ -31,7 +34,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer 401."""
-        if not self._keys or scope["type"] != "http" or not scope["path"].startswith(_GUARDED):
+        if not self._keys or scope["type"] != "http" or not is_guarded(scope["path"]):
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
