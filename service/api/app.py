@@ -20,6 +20,7 @@ from service.api.info import find_versions, info_router
 from service.api.logs import FIELDS
 from service.api.metrics import Metrics, serve_metrics
 from service.api.model_host import ModelHost
+from service.api.open_inference import open_inference_router
 from service.api.problems import Problem, http_problem, problem_response, validation_problem
 from service.api.routes import summarize_router
 from service.api.settings import Settings
@@ -82,6 +83,7 @@ def create_app(settings: Settings, on_failure: OnFailure | None = None) -> FastA
     app = _describe_app(lifespan)
     for router in (
         summarize_router(host, settings, metrics),
+        open_inference_router(host, settings, metrics, health),
         health_router(health),
         info_router(host, settings),
         docs_router(app.openapi),
