@@ -8,7 +8,6 @@ from typing import Any
 import anyio
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,7 +20,8 @@ from service.api.logs import FIELDS
 from service.api.metrics import Metrics, serve_metrics
 from service.api.model_host import ModelHost
 from service.api.open_inference import open_inference_router
-from service.api.problems import Problem, http_problem, problem_response, validation_problem
+from service.api.openapi import describe_api
+from service.api.problems import http_problem, problem_response, validation_problem
 from service.api.routes import summarize_router
 from service.api.settings import Settings
 from service.errors import PatsumError
@@ -30,8 +30,9 @@ from service.inference.summarizer import Summarizer
 _DESCRIPTION = (
     "Extractive summarization that shows its reasons: the document's own most important "
     "sentences, each with its score, its exact place, and on request why it was chosen. "
-    "Every refusal is a problem document (RFC 9457). A header X-Request-Id of 1 to 128 of "
-    "A-Z a-z 0-9 . _ : / + = @ - is returned; without one, or with another, a random one is made."
+    "Every refusal is a problem document (RFC 9457), below /v2 an object with `error`. "
+    "A header X-Request-Id of 1 to 128 of A-Z a-z 0-9 . _ : / + = @ - is returned; without one, "
+    "or with another, a random one is made."
 )
 
 OnFailure = Callable[[PatsumError], None]
@@ -96,24 +97,12 @@ def create_app(settings: Settings, on_failure: OnFailure | None = None) -> FastA
 
 
 class _Application(FastAPI):
-    """FastAPI whose description names our problem documents."""
+    """FastAPI whose description is complete."""
 
     def openapi(self) -> dict[str, Any]:
-        """Describe the routes; refusals as `application/problem+json`."""
+        """Describe the routes, once."""
         if self.openapi_schema is None:
-            described = get_openapi(
-                title=self.title,
-                version=self.version,
-                description=self.description,
-                routes=self.routes,
-            )
-            schemas = described["components"]["schemas"]
-            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= problem.pop("$defs") | {"Problem": problem}
-            for methods in described["paths"].values():
-                for operation in methods.values():
-                    _name_problems(operation["responses"])
-            self.openapi_schema = described
+            self.openapi_schema = describe_api(self)
         return self.openapi_schema
 
 
@@ -126,14 +115,8 @@ def _describe_app(lifespan: Any) -> _Application:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
-
-
-def _name_problems(responses: dict[str, Any]) -> None:
-    reference = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    for status, response in responses.items():
-        if status >= "400":
-            response["content"] = {"application/problem+json": reference}
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:

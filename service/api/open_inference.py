@@ -99,14 +99,23 @@ def open_inference_router(
             asked, batch.documents, host.summarizer.bundle.manifest.name, _version(host)
         )
 
-    for path, check in (
-        ("/models/{model_name}", check_model),
-        ("/models/{model_name}/versions/{model_version}", check_version),
+    for path, check, suffix in (
+        ("/models/{model_name}", check_model, ""),
+        ("/models/{model_name}/versions/{model_version}", check_version, "_of_version"),
     ):
-        checks = [Depends(check)]
-        router.get(path, response_model=ModelMetadata, dependencies=checks)(metadata)
-        router.get(f"{path}/ready", response_model=ModelReady, dependencies=checks)(model_ready)
-        router.post(f"{path}/infer", response_model=InferResponse, dependencies=checks)(infer)
+        for method, action, handle, model in (
+            ("GET", "", metadata, ModelMetadata),
+            ("GET", "/ready", model_ready, ModelReady),
+            ("POST", "/infer", infer, InferResponse),
+        ):
+            router.add_api_route(
+                path + action,
+                handle,
+                methods=[method],
+                name=handle.__name__ + suffix,
+                response_model=model,
+                dependencies=[Depends(check)],
+            )
     return router
 
 

@@ -237,3 +237,19 @@ class SummarizeResponse(_Model):
     model_version: str
     documents: list[DocumentResult]
     errors: list[DocumentError]
+
+
+class DocumentLine(_Model):
+    """A line of an NDJSON answer: a summary."""
+
+    id: str = Field(description="The X-Request-Id, as sent or made.")
+    model_version: str
+    document: DocumentResult
+
+
+class ErrorLine(_Model):
+    """A line of an NDJSON answer: a document without a summary."""
+
+    id: str = Field(description="The X-Request-Id, as sent or made.")
+    model_version: str
+    error: DocumentError
