@@ -22,6 +22,7 @@ from service.client.errors import (
     UnreachableError,
 )
 from service.client.results import DocumentFailure, DocumentSummary, ServiceInfo
+from service.errors import InputError
 
 NDJSON = "application/x-ndjson"
 
@@ -41,12 +42,17 @@ def name_transport_errors() -> Iterator[None]:
         DeadlineError: the service was too slow.
         UnreachableError: there was no connection, or it broke.
         AnswerError: what came is no HTTP.
+        InputError: a header holds what HTTP cannot carry.
     """
     try:
         yield
     except (httpx.ReadTimeout, httpx.WriteTimeout) as error:
         raise DeadlineError(
             "expected an answer in time, got none; send less, or allow more with timeout_s"
+        ) from error
+    except httpx.LocalProtocolError as error:
+        raise InputError(
+            f"expected a request that HTTP can carry, got: {error}; mend the key or the request id"
         ) from error
     except httpx.TransportError as error:
         reason = str(error) or type(error).__name__

@@ -22,8 +22,8 @@ from service.client.connection import (
     read_only_summary,
     summarize_call,
 )
-from service.client.delivery import Delivery, Outcome
-from service.client.errors import ClientError, RefusedError
+from service.client.delivery import NARROWED, Delivery, Outcome
+from service.client.errors import ClientError
 from service.client.results import DocumentFailure, DocumentSummary, ServiceInfo
 
 
@@ -51,7 +51,7 @@ class AsyncClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        self._connection = Connection(api_key, timeout_s, retry, clock, draw)
+        self._connection = Connection(base_url, api_key, timeout_s, retry, clock, draw)
         self._sleep = sleep
         self._http = httpx.AsyncClient(base_url=base_url, headers=self._connection.headers)
 
@@ -138,7 +138,7 @@ class AsyncClient:
 
         Raises:
             ClientError: nothing more will come; the class says why.
-            InputError: an option cannot be sent.
+            InputError: an option cannot be sent, or documents is a single text.
         """
         limits = (await self.info(timeout_s=timeout_s)).limits
         for part in plan_requests(documents, limits, options):
@@ -209,8 +209,8 @@ class AsyncClient:
                 attempts.restart()
             except TRANSIENT as error:
                 await self._sleep(attempts.pause_after(error))
-            except RefusedError as error:
-                for failure in delivery.refuse(error):
+            except NARROWED as error:
+                for failure in delivery.narrow(error):
                     yield failure
 
     @asynccontextmanager

@@ -51,8 +51,10 @@ def plan_requests(
         that is too large goes alone: the service says why.
 
     Raises:
-        InputError: an option cannot be sent.
+        InputError: an option cannot be sent, or documents is a single text.
     """
+    if isinstance(documents, str):
+        raise InputError("expected several documents, got one text; put it in a list")
     n_around = len(write_body([], options))
     batch = Batch(limits, n_around)
     for position, document in enumerate(documents):

@@ -21,8 +21,8 @@ from service.client.connection import (
     read_only_summary,
     summarize_call,
 )
-from service.client.delivery import Delivery, Outcome
-from service.client.errors import ClientError, RefusedError
+from service.client.delivery import NARROWED, Delivery, Outcome
+from service.client.errors import ClientError
 from service.client.results import DocumentFailure, DocumentSummary, ServiceInfo
 
 
@@ -42,6 +42,9 @@ class Client:
         clock: seconds that never run backwards.
         sleep: waits for some seconds.
         draw: a random number in [0, 1).
+
+    Raises:
+        InputError: base_url has no http:// or https://.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        self._connection = Connection(api_key, timeout_s, retry, clock, draw)
+        self._connection = Connection(base_url, api_key, timeout_s, retry, clock, draw)
         self._sleep = sleep
         self._http = httpx.Client(base_url=base_url, headers=self._connection.headers)
 
@@ -140,7 +143,7 @@ class Client:
 
         Raises:
             ClientError: nothing more will come; the class says why.
-            InputError: an option cannot be sent.
+            InputError: an option cannot be sent, or documents is a single text.
         """
         limits = self.info(timeout_s=timeout_s).limits
         for part in plan_requests(documents, limits, options):
@@ -202,8 +205,8 @@ class Client:
                 attempts.restart()
             except TRANSIENT as error:
                 self._sleep(attempts.pause_after(error))
-            except RefusedError as error:
-                yield from delivery.refuse(error)
+            except NARROWED as error:
+                yield from delivery.narrow(error)
 
     @contextmanager
     def _open(self, call: Call, attempts: Attempts) -> Iterator[httpx.Response]:

@@ -41,7 +41,7 @@ class Call(NamedTuple):
         Args:
             remaining_s: seconds that are left.
         """
-        headers = {"Accept": self.accept, "Request-Timeout": f"{remaining_s:.3f}"}
+        headers = {"Accept": self.accept, "Request-Timeout": f"{max(remaining_s, 0.001):.3f}"}
         if self.content is not None:
             headers["Content-Type"] = "application/json"
         if self.request_id is not None:
@@ -57,16 +57,25 @@ class Call(NamedTuple):
 
 
 class Connection:
-    """What a client is made with; see `Client`."""
+    """What a client is made with; see `Client`.
+
+    Raises:
+        InputError: base_url has no http:// or https://.
+    """
 
     def __init__(
         self,
+        base_url: str,
         api_key: str | None,
         timeout_s: float,
         retry: RetryPolicy | None,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
+        if not base_url.startswith(("http://", "https://")):
+            raise InputError(
+                f"expected a base_url with http:// or https://, got {base_url!r}; write it in full"
+            )
         self.headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         self._timeout_s = timeout_s
         self._retry = retry or RetryPolicy()

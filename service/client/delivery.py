@@ -1,7 +1,7 @@
 """Documents on their way: what is still to be sent, and what has come back, in order."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import httpx
 
@@ -13,17 +13,25 @@ from service.client.answer import (
     read_summary,
 )
 from service.client.body import Item, SummaryOptions, write_body
-from service.client.errors import AnswerError, RefusedError, UnreachableError
+from service.client.errors import (
+    AnswerError,
+    ClientError,
+    DeadlineError,
+    RefusedError,
+    UnreachableError,
+)
 from service.client.results import DocumentFailure, DocumentSummary
 
 Outcome = DocumentSummary | DocumentFailure
+NARROWED = (RefusedError, DeadlineError)
+"""After these it may be one document that spoils the request for the others."""
 
 
 class Delivery:
     """The documents of one request, asked for until each has its outcome.
 
-    A connection that breaks costs only what has not come back; a refusal that is about one
-    document is narrowed down to it.
+    A connection that breaks costs only what has not come back; a refusal that may be about one
+    document is narrowed down to it by halves.
 
     Args:
         items: the documents; at least one.
@@ -81,14 +89,17 @@ class Delivery:
             entry = (errors if is_failure else documents).get(item.wire_id)
             yield self.take(entry, answer.get("modelVersion"), is_failure=is_failure)
 
-    def refuse(self, error: RefusedError) -> list[DocumentFailure]:
-        """Find the documents that a refusal is about.
+    def narrow(self, error: ClientError) -> list[DocumentFailure]:
+        """Find the document that a refusal is about.
+
+        Args:
+            error: one of NARROWED.
 
         Returns:
             The failure of a document that was alone; without one, halves will be asked for.
 
         Raises:
-            RefusedError: that one; it is about the request.
+            ClientError: that one; it is about the request.
         """
         if not _is_about_documents(error):
             raise error
@@ -170,24 +181,27 @@ def _entries(answer: dict[str, object], name: str) -> Sequence[dict[str, object]
     return entries
 
 
-def _is_about_documents(error: RefusedError) -> bool:
+def _is_about_documents(error: ClientError) -> bool:
     pointers = _pointers(error)
     is_inside = bool(pointers) and all(p.startswith("#/documents/") for p in pointers)
-    return error.status == 413 or (error.status == 422 and is_inside)
+    return error.status in (413, 504) or (error.status == 422 and is_inside)
 
 
-def _code(error: RefusedError) -> str:
+def _code(error: ClientError) -> str:
     """Name a refusal as the errors of a batch are named."""
-    if error.status == 413:
-        return "TooLarge"
+    if error.status in _CODES:
+        return _CODES[error.status]
     is_language = _pointers(error)[0].endswith("/language")
     return "UnsupportedLanguage" if is_language else "InvalidDocument"
 
 
-def _words(error: RefusedError) -> str:
+def _words(error: ClientError) -> str:
     errors = error.problem.errors if error.problem else ()
     return errors[0].detail if errors else str(error)
 
 
-def _pointers(error: RefusedError) -> list[str]:
+def _pointers(error: ClientError) -> list[str]:
     return [e.pointer for e in error.problem.errors] if error.problem else []
+
+
+_CODES: Mapping[int | None, str] = {413: "TooLarge", 504: "Deadline"}

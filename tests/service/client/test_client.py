@@ -257,6 +257,29 @@ def test_service_that_is_not_ready_says_so(slept):
     assert slept.ready() is False
 
 
+def test_document_that_takes_too_long_fails_alone(slept, scripted):
+    def slow(documents):
+        return problem(504) if any(d["text"] == "slow" for d in documents) else lines(documents)
+
+    scripted.script = [slow] * 9
+    outcomes = list(slept.summarize_many(["a", "slow", "c", "d"]))
+    assert [getattr(o, "code", None) for o in outcomes] == [None, "Deadline", None, None]
+    sent = [[d["id"] for d in body["documents"]] for _, body in scripted.requests]
+    assert sent == [["0", "1", "2"], ["0"], ["1", "2"], ["1"], ["2"], ["3"]]
+
+
+def test_single_text_is_not_taken_for_a_list_of_letters(slept):
+    with pytest.raises(InputError, match="put it in a list"):
+        list(slept.summarize_many("A storm."))
+
+
+def test_address_without_a_scheme_and_key_with_a_line_break_are_told(make, scripted):
+    with pytest.raises(InputError, match="http://"), make("127.0.0.1:8000") as client:
+        client.ready()
+    with make(scripted.url, api_key="a\nb") as client, pytest.raises(InputError, match="HTTP"):
+        client.info()
+
+
 def test_answer_that_quotes_another_text_is_refused(slept, scripted):
     scripted.script = [lambda documents: whole([{**documents[0], "text": "A rain.."}])]
     with pytest.raises(AnswerError, match="quoted word for word"):
