@@ -8,11 +8,11 @@ from typing import Any
 import anyio
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.caller import CallerGoneError
 from service.api.docs_page import docs_router
 from service.api.exchange import ExchangeObserver
 from service.api.gate import Gate, split_keys
@@ -21,9 +21,10 @@ from service.api.info import find_versions, info_router, read_cpu
 from service.api.logs import FIELDS
 from service.api.metrics import Metrics, serve_metrics
 from service.api.model_host import ModelHost
-from service.api.problems import Problem, http_problem, problem_response, validation_problem
+from service.api.open_inference import open_inference_router
+from service.api.openapi import describe_api
+from service.api.problems import http_problem, problem_response, validation_problem
 from service.api.routes import SummarizeEndpoint, summarize_router
-from service.api.schemas import DocumentLine
 from service.api.settings import Settings
 from service.api.tracing import RequestTracer, make_tracer_provider
 from service.errors import PatsumError
@@ -32,9 +33,17 @@ from service.inference.summarizer import Summarizer
 _DESCRIPTION = (
     "Extractive summarization that shows its reasons: the document's own most important "
     "sentences, each with its score, its exact place, and on request why it was chosen. "
-    "Every refusal is a problem document (RFC 9457). A header X-Request-Id of 1 to 128 of "
-    "A-Z a-z 0-9 . _ : / + = @ - is returned; without one, or with another, a random one is made."
+    "Every refusal is a problem document (RFC 9457), below /v2 an object with `error`. "
+    "A header X-Request-Id of 1 to 128 of A-Z a-z 0-9 . _ : / + = @ - is returned; without one, "
+    "or with another, a random one is made."
 )
+
+CLIENT_CLOSED_REQUEST = 499
+"""What the log and the meters say of a request whose client has gone; nobody receives it.
+
+Source:
+    nginx, which logs it so.
+"""
 
 OnFailure = Callable[[PatsumError], None]
 
@@ -101,6 +110,7 @@ def create_app(
     endpoint = SummarizeEndpoint(host, settings, metrics)
     for router in (
         summarize_router(endpoint, settings),
+        open_inference_router(endpoint, settings, health),
         health_router(health),
         info_router(host, settings),
         docs_router(app.openapi),
@@ -108,6 +118,7 @@ def create_app(
         app.include_router(router)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
+    app.add_exception_handler(CallerGoneError, _answer_nobody)
     keys = split_keys(settings.api_key.get_secret_value()) if settings.api_key else []
     app.add_middleware(Gate, keys=keys, metrics=metrics)
     if provider is not None:
@@ -126,27 +137,12 @@ def _show_process(metrics: Metrics, health: Health) -> None:
 
 
 class _Application(FastAPI):
-    """FastAPI whose description names our problem documents."""
+    """FastAPI whose description is complete."""
 
     def openapi(self) -> dict[str, Any]:
-        """Describe the routes; refusals as `application/problem+json`."""
+        """Describe the routes, once."""
         if self.openapi_schema is None:
-            described = get_openapi(
-                title=self.title,
-                version=self.version,
-                description=self.description,
-                routes=self.routes,
-            )
-            schemas = described["components"]["schemas"]
-            for model in (Problem, DocumentLine):
-                described_model = model.model_json_schema(
-                    ref_template="#/components/schemas/{model}"
-                )
-                schemas |= described_model.pop("$defs") | {model.__name__: described_model}
-            for methods in described["paths"].values():
-                for operation in methods.values():
-                    _name_problems(operation["responses"])
-            self.openapi_schema = described
+            self.openapi_schema = describe_api(self)
         return self.openapi_schema
 
 
@@ -159,14 +155,8 @@ def _describe_app(lifespan: Any) -> _Application:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
-
-
-def _name_problems(responses: dict[str, Any]) -> None:
-    reference = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    for status, response in responses.items():
-        if status >= "400":
-            response["content"] = {"application/problem+json": reference}
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:
@@ -177,3 +167,7 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
 async def _answer_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError), "registered for this type only"
     return problem_response(request, validation_problem(error.errors()))
+
+
+async def _answer_nobody(request: Request, error: Exception) -> Response:
+    return Response(status_code=CLIENT_CLOSED_REQUEST)

@@ -11,7 +11,7 @@ from service.api.caller import CallerGoneError, DeadlineError, work_for_caller
 from service.api.logs import FIELDS
 from service.api.problems import encode_ascii_json
 from service.api.request_work import Outcome, RequestWork
-from service.api.schemas import DocumentError, DocumentLine
+from service.api.schemas import DocumentError, DocumentLine, ErrorLine
 
 OnGivenUp = Callable[[Exception], None]
 
@@ -47,12 +47,12 @@ class DocumentStream(Response):
         """Send the lines."""
 
         async def send_line(outcome: Outcome) -> None:
-            is_error = isinstance(outcome, DocumentError)
-            line = DocumentLine(
-                id=self._request_id,
-                model_version=self._work.model_version,
-                **{"error" if is_error else "document": outcome},
-            )
+            line: DocumentLine | ErrorLine
+            source = {"id": self._request_id, "model_version": self._work.model_version}
+            if isinstance(outcome, DocumentError):
+                line = ErrorLine(**source, error=outcome)
+            else:
+                line = DocumentLine(**source, document=outcome)
             content = encode_ascii_json(line.model_dump(by_alias=True, exclude_none=True))
             await send({"type": "http.response.body", "body": content + b"\n", "more_body": True})
             self._n_sent += 1

@@ -109,7 +109,9 @@ class AsciiJsonResponse(Response):
 
 
 def problem_response(request: Request, error: ProblemError) -> Response:
-    """Write a refusal as a problem document."""
+    """Write a refusal as a problem document, or as its path's protocol demands."""
+    if is_open_inference(request.url.path):
+        return _open_inference_error(error)
     problem = Problem(
         type=f"urn:patsum:problem:{error.kind.slug}",
         title=error.kind.title,
@@ -125,6 +127,17 @@ def problem_response(request: Request, error: ProblemError) -> Response:
     return AsciiJsonResponse(
         content, error.kind.status, error.headers, media_type="application/problem+json"
     )
+
+
+def is_open_inference(path: str) -> bool:
+    """Tell whether a path belongs to the Open Inference Protocol."""
+    return path == "/v2" or path.startswith("/v2/")
+
+
+def _open_inference_error(error: ProblemError) -> Response:
+    """Write a refusal as `{"error": "…"}`; that protocol knows 400, and not 422."""
+    status = 400 if error.kind is ProblemKind.UNPROCESSABLE else error.kind.status
+    return AsciiJsonResponse({"error": error.detail}, status, error.headers)
 
 
 def http_problem(request: Request, error: HTTPException) -> ProblemError:

@@ -1,8 +1,6 @@
 """The two routes that summarize: what is checked before work, and how a batch is answered."""
 
-from typing import Any
-
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,33 +21,6 @@ from service.api.schemas import (
     SummarizeResponse,
 )
 from service.api.settings import Settings
-
-PROBLEM_STATUSES: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The body is not JSON, or Request-Timeout is no positive number."},
-    401: {"description": "A key is asked for, and none of those known was sent."},
-    406: {"description": "The Accept header takes nothing that is offered."},
-    413: {"description": "The body, its documents or its text are over a limit."},
-    415: {"description": "The body is not application/json, or is compressed."},
-    422: {"description": "A field is wrong, or no document could be summarized."},
-    429: {"description": "The queue is full; Retry-After says when to come back."},
-    500: {"description": "The service failed; the body carries only the request id."},
-    503: {"description": "The service is starting, or its model cannot be used."},
-    504: {"description": "The deadline, ours or Request-Timeout, passed before the answer."},
-}
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Every id stands once, in `documents` or in `errors`; as NDJSON, in a line.",
-        "content": {NDJSON: {"schema": {"$ref": "#/components/schemas/DocumentLine"}}},
-    },
-    **PROBLEM_STATUSES,
-}
-
-CLIENT_CLOSED_REQUEST = 499
-"""What the log and the meters say of a request whose client has gone; nobody receives it.
-
-Source:
-    nginx, which logs it so.
-"""
 
 
 class Batch(BaseModel):
@@ -92,10 +63,13 @@ class SummarizeEndpoint:
         host: runs the model.
         settings: the limits.
         metrics: where documents and rejections are counted.
+
+    Attributes:
+        host: runs the model.
     """
 
     def __init__(self, host: ModelHost, settings: Settings, metrics: Metrics) -> None:
-        self._host = host
+        self.host = host
         self._settings = settings
         self._metrics = metrics
 
@@ -106,14 +80,14 @@ class SummarizeEndpoint:
             ProblemError: 413, too much text; 429, the queue is full; 503, not ready.
         """
         check_n_characters(body, self._settings.max_characters)
-        return RequestWork(self._host, body, self._metrics, stage_times_of(request))
+        return RequestWork(self.host, body, self._metrics, stage_times_of(request))
 
-    async def answer(self, request: Request, body: SummarizeRequest) -> SummarizeResponse:
+    async def summarize(self, request: Request, body: SummarizeRequest) -> Batch:
         """Summarize all documents of a request.
 
         Raises:
-            ProblemError: as `admit`, and 400, Request-Timeout cannot be read; 422, no document
-                could be summarized; 504, the deadline passed.
+            ProblemError: as `admit`, and 400, Request-Timeout cannot be read; 504, the deadline
+                passed.
             CallerGoneError: the client has gone.
         """
         timeout_s = read_timeout(request.headers, self._settings.deadline_s)
@@ -121,12 +95,13 @@ class SummarizeEndpoint:
         with self.admit(request, body) as work:
             try:
                 await work_for_caller(request.receive, timeout_s, lambda: work.run(batch.take))
-            except (CallerGoneError, DeadlineError) as error:
-                self.count_given_up(work, error)
-                if isinstance(error, CallerGoneError):
-                    raise
+            except CallerGoneError as error:
+                self._count_given_up(work, error)
+                raise
+            except DeadlineError as error:
+                self._count_given_up(work, error)
                 raise _deadline_problem(work, timeout_s) from error
-            return batch.response(request.state.request_id, work.model_version)
+        return batch
 
     def stream(self, request: Request, body: SummarizeRequest) -> Response:
         """Answer with one line for each document.
@@ -140,11 +115,10 @@ class SummarizeEndpoint:
             work,
             request.state.request_id,
             timeout_s,
-            lambda error: self.count_given_up(work, error),
+            lambda error: self._count_given_up(work, error),
         )
 
-    def count_given_up(self, work: RequestWork, error: Exception) -> None:
-        """Count a request that was given up because nobody waits for it any more."""
+    def _count_given_up(self, work: RequestWork, error: Exception) -> None:
         if isinstance(error, CallerGoneError):
             reason = Rejection.CLIENT_GONE
         elif isinstance(error, DeadlineError):
@@ -174,31 +148,19 @@ def summarize_router(endpoint: SummarizeEndpoint, settings: Settings) -> APIRout
         media_type = choose_media_type(request.headers.getlist("accept"), (JSON, NDJSON))
         if media_type == NDJSON:
             return endpoint.stream(request, body)
-        try:
-            response = await endpoint.answer(request, body)
-        except CallerGoneError:
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
-        headers = {"Server-Timing": stage_times_of(request).server_timing()}
+        batch = await endpoint.summarize(request, body)
+        response = batch.response(request.state.request_id, endpoint.host.summarizer.bundle.version)
         content = response.model_dump(by_alias=True, exclude_none=True)
+        headers = {"Server-Timing": stage_times_of(request).server_timing()}
         return AsciiJsonResponse(content, headers=headers)
 
-    request_timeout = Header(
-        None, description="Seconds, above 0; the smaller one of this and the service's deadline."
-    )
-
-    @router.post("/summarize", response_model=SummarizeResponse, responses=_ANSWERS)
-    async def summarize(
-        request: Request,
-        body: SummarizeRequest,
-        request_timeout: str | None = request_timeout,  # read, and refused, by the endpoint
-    ) -> Response:
+    @router.post("/summarize", response_model=SummarizeResponse)
+    async def summarize(request: Request, body: SummarizeRequest) -> Response:
         """Choose each document's most important sentences."""
         return await answer(request, body)
 
-    @router.post("/explain", response_model=SummarizeResponse, responses=_ANSWERS)
-    async def explain(
-        request: Request, body: SummarizeRequest, request_timeout: str | None = request_timeout
-    ) -> Response:
+    @router.post("/explain", response_model=SummarizeResponse)
+    async def explain(request: Request, body: SummarizeRequest) -> Response:
         """Choose as `/v1/summarize` does, and always say why."""
         options = body.explain or ExplainOptions()
         return await answer(request, body.model_copy(update={"explain": options}))

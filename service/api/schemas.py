@@ -243,9 +243,16 @@ class SummarizeResponse(_Model):
 
 
 class DocumentLine(_Model):
-    """One line of an NDJSON answer: a document's summary, or why it has none."""
+    """A line of an NDJSON answer: a summary."""
 
     id: str = Field(description="The X-Request-Id, as sent or made.")
     model_version: str
-    document: DocumentResult | None = None
-    error: DocumentError | None = None
+    document: DocumentResult
+
+
+class ErrorLine(_Model):
+    """A line of an NDJSON answer: a document without a summary."""
+
+    id: str = Field(description="The X-Request-Id, as sent or made.")
+    model_version: str
+    error: DocumentError

@@ -1,0 +1,226 @@
+"""The asynchronous client: `Client` with `await`."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
+from types import TracebackType
+from typing import Any, Literal, Self, Unpack
+
+import httpx
+
+from service.client.answer import check_status, name_transport_errors, read_info, read_object
+from service.client.attempts import TRANSIENT, Attempts, RetryPolicy
+from service.client.batch import plan_requests
+from service.client.body import Document, SummaryOptions
+from service.client.connection import (
+    Call,
+    Connection,
+    many_call,
+    only_item,
+    read_only_summary,
+    summarize_call,
+)
+from service.client.delivery import NARROWED, Delivery, Outcome
+from service.client.errors import ClientError
+from service.client.results import DocumentFailure, DocumentSummary, ServiceInfo
+
+
+class AsyncClient:
+    """Calls a patsum service from asyncio; see `Client` for what a call does.
+
+    Args:
+        base_url: as in `Client`, like all the others.
+        api_key: as there.
+        timeout_s: as there.
+        retry: as there.
+        clock: as there.
+        sleep: waits for some seconds.
+        draw: as there.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 30.0,
+        retry: RetryPolicy | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._connection = Connection(base_url, api_key, timeout_s, retry, clock, draw)
+        self._sleep = sleep
+        self._http = httpx.AsyncClient(base_url=base_url, headers=self._connection.headers)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def summarize(
+        self,
+        text: str,
+        *,
+        language: str | None = None,
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+        **options: Unpack[SummaryOptions],
+    ) -> DocumentSummary:
+        """Summarize one text.
+
+        Args:
+            text: any Unicode text.
+            language: BCP 47 tag such as "en"; refused if the model lacks it.
+            timeout_s: seconds for this call; None for those of the client.
+            request_id: by which the service's log shall know the call.
+            options: how to summarize; see SummaryOptions.
+
+        Raises:
+            ClientError: there is no summary; the class says why.
+            InputError: an option cannot be sent.
+        """
+        return await self._summarize(
+            "/v1/summarize", text, language, timeout_s, request_id, options
+        )
+
+    async def explain(
+        self,
+        text: str,
+        method: Literal["attention", "occlusion"] = "attention",
+        *,
+        language: str | None = None,
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+        **options: Unpack[SummaryOptions],
+    ) -> DocumentSummary:
+        """Summarize one text and say why; see `summarize`.
+
+        Args:
+            text: any Unicode text.
+            method: attention is free; occlusion runs the model once a sentence.
+            language: as in `summarize`.
+            timeout_s: as in `summarize`.
+            request_id: as in `summarize`.
+            options: as in `summarize`.
+        """
+        options = {"explain": method, **options}
+        return await self._summarize("/v1/explain", text, language, timeout_s, request_id, options)
+
+    async def summarize_many(
+        self,
+        documents: Iterable[Document | str],
+        *,
+        timeout_s: float | None = None,
+        **options: Unpack[SummaryOptions],
+    ) -> AsyncGenerator[Outcome, None]:
+        """Summarize many documents, in requests as large as the service takes, one after the other.
+
+        Args:
+            documents: documents or texts; taken as they are needed.
+            timeout_s: most seconds without a new outcome; None for those of the client.
+            options: of all documents.
+
+        Yields:
+            For each document, in order and as soon as it has come, its summary or its failure.
+
+        Raises:
+            ClientError: nothing more will come; the class says why.
+            InputError: an option cannot be sent, or documents is a single text.
+        """
+        limits = (await self.info(timeout_s=timeout_s)).limits
+        for part in plan_requests(documents, limits, options):
+            if isinstance(part, DocumentFailure):
+                yield part
+            else:
+                attempts = self._connection.start(timeout_s)
+                outcomes = self._deliver(Delivery(part, options), attempts)
+                async with aclosing(outcomes):
+                    async for outcome in outcomes:
+                        yield outcome
+
+    async def info(self, *, timeout_s: float | None = None) -> ServiceInfo:
+        """Ask what runs there.
+
+        Raises:
+            ClientError: there is no answer; the class says why.
+        """
+        call = Call("GET", "/info")
+        return read_info(await self._call(call, self._connection.start(timeout_s)))
+
+    async def ready(self, *, timeout_s: float | None = None) -> bool:
+        """Ask, once, whether the service can take work."""
+        try:
+            attempts = self._connection.start(timeout_s)
+            async with self._open(Call("GET", "/readyz"), attempts) as response:
+                return response.status_code == 200
+        except ClientError:
+            return False
+
+    async def _summarize(
+        self,
+        path: str,
+        text: str,
+        language: str | None,
+        timeout_s: float | None,
+        request_id: str | None,
+        options: SummaryOptions,
+    ) -> DocumentSummary:
+        item = only_item(text, language)
+        call = summarize_call(path, item, options, request_id)
+        answer = await self._call(call, self._connection.start(timeout_s))
+        return read_only_summary(item, answer)
+
+    async def _call(self, call: Call, attempts: Attempts) -> dict[str, Any]:
+        while True:
+            try:
+                async with self._open(call, attempts) as response:
+                    content = b"".join([c async for c in self._chunks(response, attempts)])
+                check_status(response.status_code, response.headers, content)
+                return read_object(content)
+            except TRANSIENT as error:
+                await self._sleep(attempts.pause_after(error))
+
+    async def _deliver(
+        self, delivery: Delivery, attempts: Attempts
+    ) -> AsyncGenerator[Outcome, None]:
+        while not delivery.is_done:
+            try:
+                async with self._open(many_call(delivery.body()), attempts) as response:
+                    reader = delivery.read(response)
+                    async for chunk in self._chunks(response, attempts):
+                        for outcome in reader.feed(chunk):
+                            yield outcome
+                            attempts.restart()
+                for outcome in reader.end():
+                    yield outcome
+                attempts.restart()
+            except TRANSIENT as error:
+                await self._sleep(attempts.pause_after(error))
+            except NARROWED as error:
+                for failure in delivery.narrow(error):
+                    yield failure
+
+    @asynccontextmanager
+    async def _open(self, call: Call, attempts: Attempts) -> AsyncIterator[httpx.Response]:
+        arguments = call.to_httpx(attempts.remaining_s())
+        with name_transport_errors():
+            async with self._http.stream(**arguments) as response:
+                yield response
+
+    async def _chunks(self, response: httpx.Response, attempts: Attempts) -> AsyncIterator[bytes]:
+        async for chunk in response.aiter_bytes():
+            yield chunk
+            attempts.remaining_s()

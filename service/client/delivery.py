@@ -1,0 +1,207 @@
+"""Documents on their way: what is still to be sent, and what has come back, in order."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import httpx
+
+from service.client.answer import (
+    NDJSON,
+    check_status,
+    read_failure,
+    read_object,
+    read_summary,
+)
+from service.client.body import Item, SummaryOptions, write_body
+from service.client.errors import (
+    AnswerError,
+    ClientError,
+    DeadlineError,
+    RefusedError,
+    UnreachableError,
+)
+from service.client.results import DocumentFailure, DocumentSummary
+
+Outcome = DocumentSummary | DocumentFailure
+NARROWED = (RefusedError, DeadlineError)
+"""After these it may be one document that spoils the request for the others."""
+
+
+class Delivery:
+    """The documents of one request, asked for until each has its outcome.
+
+    A connection that breaks costs only what has not come back; a refusal that may be about one
+    document is narrowed down to it by halves.
+
+    Args:
+        items: the documents; at least one.
+        options: how to summarize them.
+    """
+
+    def __init__(self, items: Iterable[Item], options: SummaryOptions) -> None:
+        self._parts: deque[deque[Item]] = deque([deque(items)])
+        self._options = options
+
+    @property
+    def is_done(self) -> bool:
+        """Every document has its outcome."""
+        return not self._parts
+
+    def body(self) -> bytes:
+        """Write the next request."""
+        return write_body(self._parts[0], self._options)
+
+    def read(self, response: httpx.Response) -> "DeliveryReader":
+        """Begin to read the answer to that request."""
+        return DeliveryReader(self, response)
+
+    def take(self, answer: object, model_version: object, *, is_failure: bool) -> Outcome:
+        """Take the outcome of the next document.
+
+        Args:
+            answer: the document's part of the answer.
+            model_version: of the answer.
+            is_failure: it is an error.
+
+        Raises:
+            AnswerError: it belongs to another document, or is something else.
+        """
+        item = self._parts[0][0] if self._parts else None
+        if item is None or not isinstance(answer, dict) or answer.get("id") != item.wire_id:
+            raise AnswerError(
+                "expected each document once and in order, got another; check the service's version"
+            )
+        outcome: Outcome
+        if is_failure:
+            outcome = read_failure(item, answer.get("error"))
+        else:
+            outcome = read_summary(item, answer, model_version)
+        self._forget_first()
+        return outcome
+
+    def take_all(self, content: bytes) -> Iterator[Outcome]:
+        """Take the outcomes of a whole JSON answer."""
+        answer = read_object(content)
+        documents = {entry["id"]: entry for entry in _entries(answer, "documents")}
+        errors = {entry["id"]: entry for entry in _entries(answer, "errors")}
+        for item in tuple(self._parts[0]):
+            is_failure = item.wire_id in errors
+            entry = (errors if is_failure else documents).get(item.wire_id)
+            yield self.take(entry, answer.get("modelVersion"), is_failure=is_failure)
+
+    def narrow(self, error: ClientError) -> list[DocumentFailure]:
+        """Find the document that a refusal is about.
+
+        Args:
+            error: one of NARROWED.
+
+        Returns:
+            The failure of a document that was alone; without one, halves will be asked for.
+
+        Raises:
+            ClientError: that one; it is about the request.
+        """
+        if not _is_about_documents(error):
+            raise error
+        part = self._parts[0]
+        if len(part) == 1:
+            failure = DocumentFailure(id=part[0].id, code=_code(error), message=_words(error))
+            self._forget_first()
+            return [failure]
+        self._parts.popleft()
+        items = list(part)
+        middle = len(items) // 2
+        self._parts.extendleft((deque(items[middle:]), deque(items[:middle])))
+        return []
+
+    def _forget_first(self) -> None:
+        self._parts[0].popleft()
+        if not self._parts[0]:
+            self._parts.popleft()
+
+
+class DeliveryReader:
+    """Reads one answer as it comes: NDJSON line by line, all else at its end.
+
+    Args:
+        delivery: takes the outcomes.
+        response: whose head has come.
+    """
+
+    def __init__(self, delivery: Delivery, response: httpx.Response) -> None:
+        self._delivery = delivery
+        self._response = response
+        kind = response.headers.get("content-type", "").partition(";")[0].strip()
+        self._is_stream = response.status_code == 200 and kind == NDJSON
+        self._n_expected = len(delivery._parts[0])
+        self._received = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[Outcome]:
+        """Take some bytes, and give the outcomes that are whole."""
+        self._received += chunk
+        while self._is_stream and b"\n" in self._received:
+            line, _, rest = self._received.partition(b"\n")
+            self._received = rest
+            if line.strip():
+                yield self._take_line(bytes(line))
+
+    def end(self) -> Iterator[Outcome]:
+        """Give what is whole only now.
+
+        Raises:
+            ClientError: the request was refused, or the answer broke off.
+        """
+        if not self._is_stream:
+            check_status(self._response.status_code, self._response.headers, bytes(self._received))
+            yield from self._delivery.take_all(bytes(self._received))
+            return
+        if self._received.strip():
+            yield self._take_line(bytes(self._received))
+        if self._n_expected:
+            raise UnreachableError(
+                f"expected {self._n_expected} more documents, but the answer ended; "
+                "check what stands between this client and the service"
+            )
+
+    def _take_line(self, line: bytes) -> Outcome:
+        entry = read_object(line)
+        is_failure = "error" in entry
+        answer = entry.get("error" if is_failure else "document")
+        outcome = self._delivery.take(answer, entry.get("modelVersion"), is_failure=is_failure)
+        self._n_expected -= 1
+        return outcome
+
+
+def _entries(answer: dict[str, object], name: str) -> Sequence[dict[str, object]]:
+    entries = answer.get(name, [])
+    if not isinstance(entries, list) or not all(
+        isinstance(e, dict) and isinstance(e.get("id"), str) for e in entries
+    ):
+        raise AnswerError(f"expected a list of {name} with ids, got another; check the URL")
+    return entries
+
+
+def _is_about_documents(error: ClientError) -> bool:
+    pointers = _pointers(error)
+    is_inside = bool(pointers) and all(p.startswith("#/documents/") for p in pointers)
+    return error.status in (413, 504) or (error.status == 422 and is_inside)
+
+
+def _code(error: ClientError) -> str:
+    """Name a refusal as the errors of a batch are named."""
+    if error.status in _CODES:
+        return _CODES[error.status]
+    is_language = _pointers(error)[0].endswith("/language")
+    return "UnsupportedLanguage" if is_language else "InvalidDocument"
+
+
+def _words(error: ClientError) -> str:
+    errors = error.problem.errors if error.problem else ()
+    return errors[0].detail if errors else str(error)
+
+
+def _pointers(error: ClientError) -> list[str]:
+    return [e.pointer for e in error.problem.errors] if error.problem else []
+
+
+_CODES: Mapping[int | None, str] = {413: "TooLarge", 504: "Deadline"}
