@@ -20,6 +20,7 @@ from service.api.info import find_versions, info_router
 from service.api.logs import FIELDS
 from service.api.metrics import Metrics, serve_metrics
 from service.api.model_host import ModelHost
+from service.api.page import page_router
 from service.api.problems import Problem, http_problem, problem_response, validation_problem
 from service.api.routes import summarize_router
 from service.api.settings import Settings
@@ -85,6 +86,7 @@ def create_app(settings: Settings, on_failure: OnFailure | None = None) -> FastA
         health_router(health),
         info_router(host, settings),
         docs_router(app.openapi),
+        page_router(),
     ):
         app.include_router(router)
     app.add_exception_handler(HTTPException, _answer_http_error)

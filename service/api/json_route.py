@@ -1,7 +1,7 @@
 """The way of a request's body in: media types, encoding, size, and strict JSON."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from email.message import Message
 from typing import Any
 
@@ -9,14 +9,13 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.accept import JSON, choose_media_type
 from service.api.problems import FieldProblem, ProblemError, ProblemKind
 
 MAX_NAMES = 50
 """Most names that one object may have; no object of ours has half as many."""
 
 CheckJson = Callable[[object], None]
-
-_OFFERED = ("application/json", "application/*", "*/*")
 
 
 class JsonRequest(Request):
@@ -83,9 +82,10 @@ def json_route(max_body_bytes: int, check: CheckJson) -> type[APIRoute]:
     class JsonRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
+            offered = offered_media_types(self.responses)
 
             async def handle_json(request: Request) -> Response:
-                check_accept(request.headers.getlist("accept"))
+                choose_media_type(request.headers.getlist("accept"), offered)
                 check_content(
                     request.headers.get("content-type"), request.headers.get("content-encoding")
                 )
@@ -99,28 +99,13 @@ def json_route(max_body_bytes: int, check: CheckJson) -> type[APIRoute]:
     return JsonRoute
 
 
-def check_accept(accept: list[str]) -> None:
-    """Check that the client takes JSON.
+def offered_media_types(responses: Mapping[int | str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Name what a route can answer with: JSON, and what its description names beside it.
 
     Args:
-        accept: values of the Accept headers; none means anything.
-
-    Raises:
-        ProblemError: 406.
+        responses: of the route, as FastAPI takes them.
     """
-    ranges = [part for value in accept for part in value.split(",") if part.strip()]
-    qualities = dict(map(_media_range, ranges))
-    for name in _OFFERED:  # the most specific range decides
-        if name in qualities:
-            if qualities[name] > 0:
-                return
-            break
-    if ranges:
-        raise ProblemError(
-            ProblemKind.NOT_ACCEPTABLE,
-            "expected an Accept header that takes application/json, got one that does not; "
-            "send `Accept: application/json`",
-        )
+    return (JSON, *responses.get(200, {}).get("content", {}))
 
 
 def check_content(content_type: str | None, content_encoding: str | None) -> None:
@@ -167,17 +152,6 @@ def parse_json(body: bytes) -> object:
         raise _not_json("arrays or objects nested too deeply") from error
     except ValueError as error:  # a number of thousands of digits
         raise _not_json("a number with too many digits") from error
-
-
-def _media_range(part: str) -> tuple[str, float]:
-    name, *parameters = (item.strip().lower() for item in part.split(";"))
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return name, float(parameter[2:])
-            except ValueError:
-                return name, 0.0
-    return name, 1.0
 
 
 def _refuse_constant(name: str) -> None:

@@ -7,7 +7,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.accept import JSON, choose_media_type
 from service.api.answer import answer_document
+from service.api.explain_page import EXPLAIN_PAGE, HTML, ExplainPage, explain_page_request
 from service.api.json_route import json_route
 from service.api.metrics import Metrics
 from service.api.model_host import ModelHost
@@ -32,7 +34,7 @@ from service.errors import InputError
 
 PROBLEM_STATUSES: dict[int | str, dict[str, Any]] = {
     400: {"description": "The body is not JSON."},
-    406: {"description": "The Accept header does not take JSON."},
+    406: {"description": "The Accept header takes nothing that is offered."},
     413: {"description": "The body, its documents or its text are over a limit."},
     415: {"description": "The body is not application/json, or is compressed."},
     422: {"description": "A field is wrong, or no document could be summarized."},
@@ -57,10 +59,15 @@ def summarize_router(host: ModelHost, settings: Settings, metrics: Metrics) -> A
         ),
     )
 
-    async def answer(request: Request, body: SummarizeRequest) -> Response:
+    page = ExplainPage()
+
+    async def respond(request: Request, body: SummarizeRequest) -> SummarizeResponse:
         check_n_characters(body, settings.max_characters)
         batch = await summarize_batch(host, body, metrics)
-        response = batch.response(request.state.request_id, host.summarizer.bundle.version)
+        return batch.response(request.state.request_id, host.summarizer.bundle.version)
+
+    async def answer(request: Request, body: SummarizeRequest) -> Response:
+        response = await respond(request, body)
         return AsciiJsonResponse(response.model_dump(by_alias=True, exclude_none=True))
 
     @router.post("/summarize", response_model=SummarizeResponse, responses=PROBLEM_STATUSES)
@@ -68,11 +75,18 @@ def summarize_router(host: ModelHost, settings: Settings, metrics: Metrics) -> A
         """Choose each document's most important sentences."""
         return await answer(request, body)
 
-    @router.post("/explain", response_model=SummarizeResponse, responses=PROBLEM_STATUSES)
+    @router.post(
+        "/explain",
+        response_model=SummarizeResponse,
+        responses={200: EXPLAIN_PAGE, **PROBLEM_STATUSES},
+    )
     async def explain(request: Request, body: SummarizeRequest) -> Response:
-        """Choose as `/v1/summarize` does, and always say why."""
+        """Choose as `/v1/summarize` does, and always say why: to a program, or to a person."""
         options = body.explain or ExplainOptions()
-        return await answer(request, body.model_copy(update={"explain": options}))
+        body = body.model_copy(update={"explain": options})
+        if choose_media_type(request.headers.getlist("accept"), (JSON, HTML)) == HTML:
+            return page.answer(body, await respond(request, explain_page_request(body)))
+        return await answer(request, body)
 
     return router
 
