@@ -38,7 +38,6 @@ class Page {
     document.getElementById("edit").addEventListener("click", () => this.#edit());
     document.getElementById("copy").addEventListener("click", () => this.#copy());
     document.getElementById("save").addEventListener("click", () => this.#save());
-    document.body.dataset.ready = "true";
   }
 
   get #n() {
@@ -90,7 +89,13 @@ class Page {
       event.preventDefault();
       this.#pick(index, false, true);
     };
-    const link = { href: `#sentence-${index}`, dir: "auto", click: go };
+    const link = {
+      href: `#sentence-${index}`,
+      dir: "auto",
+      lang: "",
+      "data-number": String(index + 1),
+      click: go,
+    };
     return make("a", link, this.#reading.sentences[index].text);
   }
 

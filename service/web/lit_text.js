@@ -69,7 +69,9 @@ export class LitText {
     const span = this.#spans[index];
     const box = span.getBoundingClientRect();
     const bottom = window.innerHeight - this.#coveredHeight();
-    if (box.top < 0 || box.bottom > bottom) span.scrollIntoView({ block: "center" });
+    if (box.top < 0 || box.bottom > bottom) {
+      window.scrollBy({ top: (box.top + box.bottom - bottom) / 2 });
+    }
     if (hasFocus) span.focus({ preventScroll: true });
   }
 

@@ -31,8 +31,9 @@ export class Why {
   constructor(handlers) {
     this.#handlers = handlers;
     document.getElementById("why-close").addEventListener("click", () => handlers.onClose());
-    this.#panel.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") handlers.onClose();
+    document.addEventListener("keydown", (event) => {
+      const isOpen = this.#panel.classList.contains("open") && this.#panel.checkVisibility();
+      if (event.key === "Escape" && isOpen) handlers.onClose();
     });
   }
 
