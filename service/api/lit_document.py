@@ -95,9 +95,11 @@ class LitDocument:
             parts += [show(self._text[end : sentence.offset]), self._render_sentence(sentence)]
             end = sentence.offset + sentence.length
         rest = self._text[end:]
-        if rest.strip():
-            rest_label = '<span class="unread-label" lang="en">Not read from here on</span>'
-            parts.append(f'<span class="unread" dir="auto">{rest_label}{show(rest)}</span>')
+        unread = rest.lstrip()
+        parts.append(show(rest.removesuffix(unread)))
+        if unread:
+            label = '<span class="unread-label" lang="en">Not read from here on</span>'
+            parts.append(f'<span class="unread" dir="auto">{label}{show(unread)}</span>')
         return "".join(parts)
 
     def _render_sentence(self, sentence: SentenceResult) -> str:

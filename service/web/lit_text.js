@@ -32,7 +32,8 @@ export class LitText {
       end = offset + length;
     }
     const rest = reading.text.slice(end);
-    parts.push(rest.trim() ? makeUnread(rest) : rest);
+    const unread = rest.trimStart();
+    parts.push(rest.slice(0, rest.length - unread.length), ...(unread ? [makeUnread(unread)] : []));
     this.#container.replaceChildren(...parts);
   }
 
@@ -127,9 +128,9 @@ export class LitText {
   }
 }
 
-function makeUnread(rest) {
+function makeUnread(text) {
   const label = make("span", { class: "unread-label" }, "Not read from here on");
-  return make("span", { class: "unread", dir: "auto" }, label, rest);
+  return make("span", { class: "unread", dir: "auto" }, label, text);
 }
 
 function indexOf(target) {

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from service.api.lit_document import FAITHFULNESS_LABELS, PATTERN_LABELS, TOP_LEVEL
 from service.api.page import WEB_FOLDER
 
 FILES = sorted(path.name for path in WEB_FOLDER.iterdir())
@@ -71,3 +72,19 @@ def test_nothing_else_is_served(client, path):
 def test_page_stands_outside_the_description(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert not [path for path in paths if path == "/" or path.startswith("/web")]
+
+
+@pytest.mark.parametrize("labels", [PATTERN_LABELS, FAITHFULNESS_LABELS])
+def test_page_and_saved_answer_use_the_same_words(labels):
+    reasons = (WEB_FOLDER / "reasons.js").read_text(encoding="utf-8")
+    for name, label in labels.items():
+        assert re.search(rf'\b{name}:\s*"{re.escape(label)}"', reasons)
+
+
+def test_page_and_saved_answer_have_the_same_steps_of_brightness():
+    reading = (WEB_FOLDER / "reading.js").read_text(encoding="utf-8")
+    assert f"const TOP_LEVEL = {TOP_LEVEL};" in reading
+    style = (WEB_FOLDER / "lit.css").read_text(encoding="utf-8")
+    assert re.findall(r"^\.l(\d) \{ --level: (\d+)%; \}", style, re.MULTILINE) == [
+        (str(level), f"{100 * level / TOP_LEVEL:.0f}") for level in range(TOP_LEVEL + 1)
+    ]
