@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from service.api.caller import CallerGoneError
 from service.api.docs_page import docs_router
+from service.api.endpoint import SummarizeEndpoint
 from service.api.exchange import ExchangeObserver
 from service.api.gate import Gate, split_keys
 from service.api.health import Health, health_router
@@ -23,8 +24,9 @@ from service.api.metrics import Metrics, serve_metrics
 from service.api.model_host import ModelHost
 from service.api.open_inference import open_inference_router
 from service.api.openapi import describe_api
+from service.api.page import page_router
 from service.api.problems import http_problem, problem_response, validation_problem
-from service.api.routes import SummarizeEndpoint, summarize_router
+from service.api.routes import summarize_router
 from service.api.settings import Settings
 from service.api.tracing import RequestTracer, make_tracer_provider
 from service.errors import PatsumError
@@ -114,6 +116,7 @@ def create_app(
         health_router(health),
         info_router(host, settings),
         docs_router(app.openapi),
+        page_router(),
     ):
         app.include_router(router)
     app.add_exception_handler(HTTPException, _answer_http_error)

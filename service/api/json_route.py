@@ -1,7 +1,7 @@
 """The way of a request's body in: media types, encoding, size, and strict JSON."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from email.message import Message
 from typing import Any
 
@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.accept import JSON, choose_media_type
 from service.api.problems import FieldProblem, ProblemError, ProblemKind
 
 MAX_NAMES = 50
@@ -72,6 +73,8 @@ class JsonRequest(Request):
 def json_route(max_body_bytes: int, check: CheckJson) -> type[APIRoute]:
     """Make the class of the routes that take JSON.
 
+    `request.state.media_type` tells what the client wants, of what the route's description offers.
+
     Args:
         max_body_bytes: largest body that is read.
         check: refuses a parsed body by raising a ProblemError. A schema makes an error for every
@@ -81,8 +84,11 @@ def json_route(max_body_bytes: int, check: CheckJson) -> type[APIRoute]:
     class JsonRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
+            offered = offered_media_types(self.responses)
 
             async def handle_json(request: Request) -> Response:
+                accept = request.headers.getlist("accept")
+                request.state.media_type = choose_media_type(accept, offered)
                 check_content(
                     request.headers.get("content-type"), request.headers.get("content-encoding")
                 )
@@ -94,6 +100,15 @@ def json_route(max_body_bytes: int, check: CheckJson) -> type[APIRoute]:
             return handle_json
 
     return JsonRoute
+
+
+def offered_media_types(responses: Mapping[int | str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Name what a route can answer with: JSON, and what its description names beside it.
+
+    Args:
+        responses: of the route, as FastAPI takes them.
+    """
+    return (JSON, *responses.get(200, {}).get("content", {}))
 
 
 def check_content(content_type: str | None, content_encoding: str | None) -> None:

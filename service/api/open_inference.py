@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.endpoint import SummarizeEndpoint, check_n_documents
 from service.api.health import Health
 from service.api.infer_request import read_infer_request, refuse_tensors, to_summarize_request
 from service.api.infer_response import to_infer_response
@@ -28,7 +29,6 @@ from service.api.open_inference_schemas import (
 )
 from service.api.problems import AsciiJsonResponse, ProblemError, ProblemKind
 from service.api.request_work import stage_times_of
-from service.api.routes import SummarizeEndpoint, check_n_documents
 from service.api.settings import Settings
 
 EXTENSIONS = ["binary_tensor_data"]
