@@ -58,8 +58,9 @@ class ServerProcess:
         self.process.stderr.close()
 
     def wait_for(self, message):
-        """Wait until the log has a line with this message."""
+        """Wait until the log has a line with this message, or the process has ended."""
         assert self._said[message].wait(120), self.log
+        assert any(line.get("message") == message for line in self.log), self.log
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
@@ -85,6 +86,8 @@ class ServerProcess:
             self.log.append(fields)
             if fields.get("message") in self._said:
                 self._said[fields["message"]].set()
+        for event in self._said.values():
+            event.set()  # nothing more will be said
 
 
 def make_text(number, n_sentences):
