@@ -28,7 +28,7 @@ def server(tiny_bundle):
 def idle_gauges(server):
     gauges = server.gauges()
     return {
-        name: gauges[f"patsum_{name}", lane]
+        (name, lane): gauges[f"patsum_{name}", lane]
         for name in ("queue_documents", "queue_tokens", "running_documents")
         for lane in ("attention", "occlusion")
     }
