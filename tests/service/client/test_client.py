@@ -311,10 +311,18 @@ def test_stream_that_breaks_costs_only_what_has_not_come(slept, scripted, clock)
     assert sent == [["0", "1", "2"], ["1", "2"], ["1", "2"]]
 
 
-def test_stream_that_ends_early_is_continued(slept, scripted):
+def test_stream_that_ends_early_is_continued_after_a_pause(slept, scripted, clock):
     scripted.script = [lambda documents: lines(documents[:2])]
     assert [o.summary for o in slept.summarize_many(["a", "b", "c"])] == ["a", "b", "c"]
     assert len(scripted.requests) == 2
+    assert clock.pauses_s == pytest.approx([0.05])
+
+
+def test_time_begins_anew_with_each_line_of_a_stream(slept, scripted, clock):
+    busy = problem(503, Retry_After="15")
+    scripted.script = [cut_after_first_line, busy, cut_after_first_line, busy, lines]
+    assert [o.summary for o in slept.summarize_many(["a", "b", "c"])] == ["a", "b", "c"]
+    assert sum(clock.pauses_s) > 30
 
 
 def test_time_of_many_documents_begins_anew_with_each_outcome(slept, scripted, clock):
