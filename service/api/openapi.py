@@ -24,7 +24,7 @@ Json = dict[str, Any]
 NDJSON = "application/x-ndjson"
 
 REFUSALS: Mapping[str, str] = {
-    "400": "The request is not HTTP with JSON that can be read.",
+    "400": "The request cannot be read, or its tensors have no usable meaning.",
     "401": "The service has a key, and `Authorization: Bearer KEY` is missing or wrong.",
     "404": "There is no such model or version.",
     "406": "The Accept header takes neither JSON nor NDJSON.",

@@ -219,6 +219,7 @@ def test_busy_service_is_given_up_when_the_time_does_not_suffice(slept, scripted
         (problem(500), RefusedError),
         (problem(504), DeadlineError),
         (Answer(500, "<html>", {"Content-Type": "text/html"}), RefusedError),
+        (Answer(504, "<html>", {"Content-Type": "text/html"}), DeadlineError),
         (Answer(302, "", {"Location": "/elsewhere"}), AnswerError),
         (Answer(200, "<html>"), AnswerError),
         (Answer(200, "[]"), AnswerError),
@@ -241,7 +242,7 @@ def test_other_failures_are_told_at_once(slept, scripted, answer, kind):
 def test_service_that_hangs_is_left_at_the_deadline(make, scripted):
     scripted.script = [HANG]
     with make(scripted.url) as client, pytest.raises(DeadlineError):
-        client.summarize("A storm.", timeout_s=0.05)
+        client.summarize("A storm.", timeout_s=0.5)
 
 
 def test_service_that_is_not_there_is_unreachable(make, scripted, clock, unused_url):
@@ -266,6 +267,12 @@ def test_document_that_takes_too_long_fails_alone(slept, scripted):
     assert [getattr(o, "code", None) for o in outcomes] == [None, "Deadline", None, None]
     sent = [[d["id"] for d in body["documents"]] for _, body in scripted.requests]
     assert sent == [["0", "1", "2"], ["0"], ["1", "2"], ["1"], ["2"], ["3"]]
+
+
+def test_gateway_that_is_too_slow_is_no_fault_of_a_document(slept, scripted):
+    scripted.script = [Answer(504, "<html>", {"Content-Type": "text/html"})]
+    with pytest.raises(DeadlineError, match="HTTP 504"):
+        list(slept.summarize_many(["a", "b"]))
 
 
 def test_single_text_is_not_taken_for_a_list_of_letters(slept):
