@@ -26,7 +26,7 @@ Outcome = DocumentSummary | DocumentFailure
 NARROWED = (RefusedError, DeadlineError)
 """After these it may be one document that spoils the request for the others."""
 
-_CODES: Mapping[int | None, str] = {413: "TooLarge", 504: "Deadline"}
+_CODES: Mapping[int | None, str] = {413: "TooLarge", 504: "DeadlineExceeded"}
 
 
 class Delivery:

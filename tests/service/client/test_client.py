@@ -264,7 +264,7 @@ def test_document_that_takes_too_long_fails_alone(slept, scripted):
 
     scripted.script = [slow] * 9
     outcomes = list(slept.summarize_many(["a", "slow", "c", "d"]))
-    assert [getattr(o, "code", None) for o in outcomes] == [None, "Deadline", None, None]
+    assert [getattr(o, "code", None) for o in outcomes] == [None, "DeadlineExceeded", None, None]
     sent = [[d["id"] for d in body["documents"]] for _, body in scripted.requests]
     assert sent == [["0", "1", "2"], ["0"], ["1", "2"], ["1"], ["2"], ["3"]]
 
