@@ -163,7 +163,7 @@ _HEADERS: Mapping[str, tuple[Json, str]] = {
         "1 to 128 of A-Z a-z 0-9 . _ : / + = @ - are returned; else a random one is made.",
     ),
     "Request-Timeout": (
-        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "number", "exclusiveMinimum": 0, "examples": [10]},
         "Seconds; lowers the service's own deadline.",
     ),
     "Retry-After": ({"type": "integer", "minimum": 0}, "Seconds to wait before trying again."),
