@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.health import Health
+from service.api.health import PROBES, Health
 from service.api.logs import FIELDS
 from service.api.metrics import Metrics
 from service.api.problems import ProblemError, ProblemKind, problem_response
@@ -90,7 +90,7 @@ class ExchangeObserver:
             "durationS": round(duration_s, 6),
             "requestId": request.state.request_id,
         }
-        level = logging.DEBUG if route in ("/livez", "/readyz") else logging.INFO
+        level = logging.DEBUG if route in PROBES else logging.INFO
         _LOGGER.log(level, "answered", extra={FIELDS: fields})
 
 

@@ -15,6 +15,9 @@ from service.api.problems import (
     problem_response,
 )
 
+PROBES = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready")
+"""Paths that are asked every few seconds: neither logged at level info nor traced."""
+
 _RETRY_AFTER_S = 2
 
 

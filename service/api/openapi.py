@@ -23,7 +23,7 @@ from service.api.tensor_bytes import OCTETS
 Json = dict[str, Any]
 
 REFUSALS: Mapping[str, str] = {
-    "400": "The body is not JSON, or Request-Timeout is no number above 0.",
+    "400": "The request cannot be read: its body, its tensors, or Request-Timeout.",
     "401": "The service has a key, and `Authorization: Bearer KEY` is missing or wrong.",
     "404": "There is no such model or version.",
     "406": "The Accept header takes nothing that is offered.",
@@ -162,7 +162,7 @@ _HEADERS: Mapping[str, tuple[Json, str]] = {
         "1 to 128 of A-Z a-z 0-9 . _ : / + = @ - are returned; else a random one is made.",
     ),
     "Request-Timeout": (
-        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "number", "exclusiveMinimum": 0, "examples": [10]},
         "Seconds; lowers the service's own deadline.",
     ),
     "Retry-After": ({"type": "integer", "minimum": 0}, "Seconds to wait before trying again."),

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.health import PROBES
 from service.api.request_work import stage_times_of
 from service.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
-
-_UNTRACED = ("/livez", "/readyz", "/v2/health/")
 
 
 def make_tracer_provider(endpoint: str, version: str) -> "TracerProvider":
@@ -62,7 +61,7 @@ class RequestTracer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; see the class."""
-        if scope["type"] != "http" or scope["path"].startswith(_UNTRACED):
+        if scope["type"] != "http" or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)

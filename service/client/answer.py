@@ -118,12 +118,9 @@ def read_object(content: bytes) -> dict[str, Any]:
         AnswerError: it is none.
     """
     try:
-        value = json.loads(content)
+        return _as_object(json.loads(content))
     except (ValueError, RecursionError) as error:
         raise AnswerError("expected JSON of patsum, got something else; check the URL") from error
-    if not isinstance(value, dict):
-        raise AnswerError("expected a JSON object of patsum, got another value; check the URL")
-    return value
 
 
 def read_info(answer: Mapping[str, Any]) -> ServiceInfo:
@@ -147,8 +144,8 @@ def read_summary(item: Item, answer: object, model_version: object) -> DocumentS
     Raises:
         AnswerError: it is no summary, or quotes something else.
     """
+    fields = {**_as_object(answer), "id": item.id, "modelVersion": model_version}
     with _name_missing_fields():
-        fields = {**dict(answer), "id": item.id, "modelVersion": model_version}  # type: ignore[call-overload]  # a value of another kind raises, as wanted
         summary = DocumentSummary.model_validate(fields)
     for sentence in (*summary.sentences, *(summary.all_scores or ())):
         end = sentence.offset + sentence.length
@@ -171,14 +168,20 @@ def read_failure(item: Item, answer: object) -> DocumentFailure:
         AnswerError: it is something else.
     """
     with _name_missing_fields():
-        return DocumentFailure.model_validate({**dict(answer), "id": item.id})  # type: ignore[call-overload]  # as above
+        return DocumentFailure.model_validate({**_as_object(answer), "id": item.id})
+
+
+def _as_object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise AnswerError("expected a JSON object of patsum, got another value; check the URL")
+    return value
 
 
 @contextmanager
 def _name_missing_fields() -> Iterator[None]:
     try:
         yield
-    except (ValidationError, TypeError, ValueError) as error:
+    except ValidationError as error:
         raise AnswerError(
             "expected the fields that docs/api.md lists, got others; check the service's version"
         ) from error

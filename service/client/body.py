@@ -86,7 +86,7 @@ def make_item(position: int, document: Document | str) -> Item:
     if not document.text.isascii() and _SPLIT_PAIR.search(document.text):
         raise InputError(
             "expected a text with each surrogate pair as one character, got one as two; "
-            "join it with text.encode('utf-16', 'surrogatepass').decode('utf-16')",
+            "join it with text.encode('utf-16', 'surrogatepass').decode('utf-16', 'surrogatepass')",
             "/text",
         )
     wire_id = str(position)
@@ -114,10 +114,8 @@ def write_body(items: Sequence[Item], options: SummaryOptions) -> bytes:
         raise InputError("expected top_k beside explain, got it alone; ask for reasons, or drop it")
     fields = {to_camel(name): value for name, value in options.items()}
     if "explain" in options:
-        top_k = fields.pop("topK", None)
-        fields["explain"] = {"method": options["explain"]} | (
-            {} if top_k is None else {"topK": top_k}
-        )
+        top_k = {"topK": fields.pop("topK")} if "topK" in fields else {}
+        fields["explain"] = {"method": options["explain"], **top_k}
     documents = b'{"documents":[' + b",".join(item.content for item in items) + b"]"
     rest = _write_json(fields)[1:]
     return documents + (b"," if fields else b"") + rest

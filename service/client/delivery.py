@@ -26,6 +26,8 @@ Outcome = DocumentSummary | DocumentFailure
 NARROWED = (RefusedError, DeadlineError)
 """After these it may be one document that spoils the request for the others."""
 
+_CODES: Mapping[int | None, str] = {413: "TooLarge", 504: "DeadlineExceeded"}
+
 
 class Delivery:
     """The documents of one request, asked for until each has its outcome.
@@ -46,6 +48,11 @@ class Delivery:
     def is_done(self) -> bool:
         """Every document has its outcome."""
         return not self._parts
+
+    @property
+    def n_asked(self) -> int:
+        """The number of documents in the next request."""
+        return len(self._parts[0])
 
     def body(self) -> bytes:
         """Write the next request."""
@@ -133,7 +140,7 @@ class DeliveryReader:
         self._response = response
         kind = response.headers.get("content-type", "").partition(";")[0].strip()
         self._is_stream = response.status_code == 200 and kind == NDJSON
-        self._n_expected = len(delivery._parts[0])
+        self._n_expected = delivery.n_asked
         self._received = bytearray()
 
     def feed(self, chunk: bytes) -> Iterator[Outcome]:
@@ -184,7 +191,13 @@ def _entries(answer: dict[str, object], name: str) -> Sequence[dict[str, object]
 def _is_about_documents(error: ClientError) -> bool:
     pointers = _pointers(error)
     is_inside = bool(pointers) and all(p.startswith("#/documents/") for p in pointers)
-    return error.status in (413, 504) or (error.status == 422 and is_inside)
+    match error.status:
+        case 413:
+            return True
+        case 504:
+            return error.problem is not None  # a gateway's own 504 says nothing of the documents
+        case _:
+            return error.status == 422 and is_inside
 
 
 def _code(error: ClientError) -> str:
@@ -202,6 +215,3 @@ def _words(error: ClientError) -> str:
 
 def _pointers(error: ClientError) -> list[str]:
     return [e.pointer for e in error.problem.errors] if error.problem else []
-
-
-_CODES: Mapping[int | None, str] = {413: "TooLarge", 504: "Deadline"}

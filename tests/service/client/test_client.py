@@ -219,6 +219,7 @@ def test_busy_service_is_given_up_when_the_time_does_not_suffice(slept, scripted
         (problem(500), RefusedError),
         (problem(504), DeadlineError),
         (Answer(500, "<html>", {"Content-Type": "text/html"}), RefusedError),
+        (Answer(504, "<html>", {"Content-Type": "text/html"}), DeadlineError),
         (Answer(302, "", {"Location": "/elsewhere"}), AnswerError),
         (Answer(200, "<html>"), AnswerError),
         (Answer(200, "[]"), AnswerError),
@@ -241,7 +242,7 @@ def test_other_failures_are_told_at_once(slept, scripted, answer, kind):
 def test_service_that_hangs_is_left_at_the_deadline(make, scripted):
     scripted.script = [HANG]
     with make(scripted.url) as client, pytest.raises(DeadlineError):
-        client.summarize("A storm.", timeout_s=0.05)
+        client.summarize("A storm.", timeout_s=0.5)
 
 
 def test_service_that_is_not_there_is_unreachable(make, scripted, clock, unused_url):
@@ -263,9 +264,15 @@ def test_document_that_takes_too_long_fails_alone(slept, scripted):
 
     scripted.script = [slow] * 9
     outcomes = list(slept.summarize_many(["a", "slow", "c", "d"]))
-    assert [getattr(o, "code", None) for o in outcomes] == [None, "Deadline", None, None]
+    assert [getattr(o, "code", None) for o in outcomes] == [None, "DeadlineExceeded", None, None]
     sent = [[d["id"] for d in body["documents"]] for _, body in scripted.requests]
     assert sent == [["0", "1", "2"], ["0"], ["1", "2"], ["1"], ["2"], ["3"]]
+
+
+def test_gateway_that_is_too_slow_is_no_fault_of_a_document(slept, scripted):
+    scripted.script = [Answer(504, "<html>", {"Content-Type": "text/html"})]
+    with pytest.raises(DeadlineError, match="HTTP 504"):
+        list(slept.summarize_many(["a", "b"]))
 
 
 def test_single_text_is_not_taken_for_a_list_of_letters(slept):
@@ -311,10 +318,18 @@ def test_stream_that_breaks_costs_only_what_has_not_come(slept, scripted, clock)
     assert sent == [["0", "1", "2"], ["1", "2"], ["1", "2"]]
 
 
-def test_stream_that_ends_early_is_continued(slept, scripted):
+def test_stream_that_ends_early_is_continued_after_a_pause(slept, scripted, clock):
     scripted.script = [lambda documents: lines(documents[:2])]
     assert [o.summary for o in slept.summarize_many(["a", "b", "c"])] == ["a", "b", "c"]
     assert len(scripted.requests) == 2
+    assert clock.pauses_s == pytest.approx([0.05])
+
+
+def test_time_begins_anew_with_each_line_of_a_stream(slept, scripted, clock):
+    busy = problem(503, Retry_After="15")
+    scripted.script = [cut_after_first_line, busy, cut_after_first_line, busy, lines]
+    assert [o.summary for o in slept.summarize_many(["a", "b", "c"])] == ["a", "b", "c"]
+    assert sum(clock.pauses_s) > 30
 
 
 def test_time_of_many_documents_begins_anew_with_each_outcome(slept, scripted, clock):
