@@ -1,8 +1,9 @@
 """The summarizer: the whole way from text to summary in one readable function."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from time import perf_counter
 
 from service.errors import InputError
 from service.inference.bundle import Bundle, embedded_bundle_path
@@ -71,6 +72,21 @@ class SummaryWarning:
 
 
 @dataclass(frozen=True)
+class Stages:
+    """Where the time of one summary went, in seconds.
+
+    Attributes:
+        encode_s: sentences and tokens; 0 where the caller brought the text encoded.
+        infer_s: the model.
+        explain_s: reasons; 0 where none were asked for.
+    """
+
+    encode_s: float
+    infer_s: float
+    explain_s: float
+
+
+@dataclass(frozen=True)
 class Summary:
     """A document's own most important sentences.
 
@@ -81,6 +97,8 @@ class Summary:
         warnings: empty when all of the text was read and something was chosen.
         explanation: None unless asked for.
         all_scores: every sentence that was read, in document order; None unless asked for.
+        stages: where the time went; the one part that is not the same every time, and does not
+            count when summaries are compared.
     """
 
     text: str
@@ -89,6 +107,7 @@ class Summary:
     warnings: tuple[SummaryWarning, ...]
     explanation: Explanation | None
     all_scores: tuple[SummarySentence, ...] | None
+    stages: Stages = field(compare=False)
 
 
 class Summarizer:
@@ -154,10 +173,13 @@ class Summarizer:
             InputError: the text holds no sentence, is too long under `LongInput.REJECT`, or top_k
                 is below 1.
         """
+        started_s = perf_counter()
         if encoded is None:
             encoded = self.bundle.encoder.encode(text)
+        encoded_s = perf_counter()
         self._check_input(text, encoded, long_input)
         output = self.engine.run(encoded)
+        inferred_s = perf_counter()
         sentences = [_quote(text, span) for span in encoded.spans]
         best = select_sentences(output.scores, sentences, rule, redundancy)
         chosen = in_order(best, order)
@@ -167,6 +189,13 @@ class Summarizer:
                 zip(encoded.spans, output.scores.tolist(), strict=False)  # unread ones: no score
             )
         )
+        asked_s = perf_counter()
+        explanation = (
+            self._explainer.explain(explain, encoded, output, chosen, top_k)
+            if explain is not None
+            else None
+        )
+        explain_s = 0.0 if explanation is None else perf_counter() - asked_s
         return Summary(
             text=" ".join(sentences[i] for i in chosen),
             sentences=tuple(scored[i] for i in chosen),
@@ -174,10 +203,9 @@ class Summarizer:
                 len(text), len(encoded.spans), encoded.n_tokens, encoded.is_truncated
             ),
             warnings=(*self._truncation_warning(encoded), *_empty_warning(chosen, rule)),
-            explanation=self._explainer.explain(explain, encoded, output, chosen, top_k)
-            if explain is not None
-            else None,
+            explanation=explanation,
             all_scores=scored if return_all_scores else None,
+            stages=Stages(encoded_s - started_s, inferred_s - encoded_s, explain_s),
         )
 
     def _check_input(self, text: str, encoded: Encoded, long_input: LongInput) -> None:
