@@ -35,6 +35,9 @@ docs/benchmark.md says how all this is measured and how to read it.
 """
 
 
+_LEFT_OUT = ("--api-key", "--json", "--html", "--svg")
+
+
 class _Range(click.ParamType[tuple[int, int]]):
     """Two whole numbers, "500-700", or one for both."""
 
@@ -46,7 +49,7 @@ class _Range(click.ParamType[tuple[int, int]]):
         low, _, high = str(value).partition("-")
         if low.isdigit() and (high or low).isdigit() and 1 <= int(low) <= int(high or low):
             return int(low), int(high or low)
-        self.fail(f"expected lengths like 500-700, got {value!r}", param, ctx)
+        return self.fail(f"expected lengths like 500-700, got {value!r}", param, ctx)
 
 
 class _Numbers(click.ParamType[tuple[float, ...]]):
@@ -70,7 +73,9 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
         ):
             return numbers
         than = "above" if self._is_open else "from"
-        self.fail(f"expected numbers {than} {lowest:g}, like 10,20, got {value!r}", param, ctx)
+        return self.fail(
+            f"expected numbers {than} {lowest:g}, like 10,20, got {value!r}", param, ctx
+        )
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -81,40 +86,120 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--url", help="Measure the service there; without it, the model in this process.")
 @click.option("--api-key", envvar="PATSUM_API_KEY", show_envvar=True, help="Bearer key of --url.")
 @click.option("--bundle", type=_FOLDER, help="Bundle folder in this process, not the embedded one.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True,
-              help="Threads for one document, in this process.")  # fmt: skip
-@click.option("--workers", type=click.IntRange(1),
-              help="Documents at a time, in this process.  [default: one a usable CPU]")  # fmt: skip
-@click.option("--data", type=click.Path(path_type=Path),
-              help='JSON lines (also .gz, .xz; key "article" or "text") or a folder of .txt files.')  # fmt: skip
-@click.option("--words", type=_Range(), default="500-700", show_default=True,
-              help="Without --data: words of a generated article.")  # fmt: skip
-@click.option("--articles", "n_articles", type=click.IntRange(1), default=100, show_default=True,
-              help="Most distinct articles, drawn at random.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
-              help="Of articles, orders and arrival times.")  # fmt: skip
-@click.option("--scenario", "scenarios", type=click.Choice(_SCENARIOS), multiple=True,
-              help="Run only this one; may be given several times.")  # fmt: skip
-@click.option("--requests", "n_requests", type=click.IntRange(1), default=662, show_default=True,
-              help="Requests for each scenario and each rate; p99 needs 662.")  # fmt: skip
-@click.option("--slo-ms", type=click.FloatRange(0, min_open=True), default=100.0,
-              show_default=True, help="Server: p99 has to stay within this.")  # fmt: skip
-@click.option("--rates", type=_Numbers(float, 0, is_open=True), default=(),
-              help="Server: measure these requests a second instead of searching.")  # fmt: skip
-@click.option("--precision", type=click.FloatRange(0.005, 0.5), default=0.05, show_default=True,
-              help="Server: the search stops when pass and fail are this share apart.")  # fmt: skip
-@click.option("--connections", "n_parallel", type=click.IntRange(1),
-              help="Offline: requests in flight.  [default: twice the workers]")  # fmt: skip
-@click.option("--lengths", type=_Numbers(int, 3, is_open=False), default="128,512,2048",
-              show_default=True, help="Engine: tokens of a document.")  # fmt: skip
-@click.option("--engine-runs", "n_engine_runs", type=click.IntRange(1), default=50, show_default=True,
-              help="Engine: timed runs for each length.")  # fmt: skip
-@click.option("--compare", type=_FOLDER,
-              help="Engine: another bundle, such as the float32 one, in turns.")  # fmt: skip
-@click.option("--cold-start", "n_cold_starts", type=click.IntRange(0), default=0, metavar="N",
-              help="Also start `patsum serve` N times: time to ready, memory at rest.")  # fmt: skip
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0, min_open=True), default=30.0,
-              show_default=True, help="Seconds that a request to --url may take.")  # fmt: skip
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads for one document, in this process.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Documents at a time, in this process.  [default: one a usable CPU]",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help='JSON lines (or .gz, .xz; key "article" or "text"), or a folder of .txt files.',
+)
+@click.option(
+    "--words",
+    type=_Range(),
+    default="500-700",
+    show_default=True,
+    help="Without --data: words of a generated article.",
+)
+@click.option(
+    "--articles",
+    "n_articles",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Most distinct articles, drawn at random.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of articles, orders and arrival times.",
+)
+@click.option(
+    "--scenario",
+    "scenarios",
+    type=click.Choice(_SCENARIOS),
+    multiple=True,
+    help="Run only this one; may be given several times.",
+)
+@click.option(
+    "--requests",
+    "n_requests",
+    type=click.IntRange(1),
+    default=662,
+    show_default=True,
+    help="Requests for each scenario and each rate; p99 needs 662.",
+)
+@click.option(
+    "--slo-ms",
+    type=click.FloatRange(0, min_open=True),
+    default=100.0,
+    show_default=True,
+    help="Server: p99 has to stay within this.",
+)
+@click.option(
+    "--rates",
+    type=_Numbers(float, 0, is_open=True),
+    default=(),
+    help="Server: measure these requests a second instead of searching.",
+)
+@click.option(
+    "--precision",
+    type=click.FloatRange(0.005, 0.5),
+    default=0.05,
+    show_default=True,
+    help="Server: the search stops when pass and fail are this share apart.",
+)
+@click.option(
+    "--connections",
+    "n_parallel",
+    type=click.IntRange(1),
+    help="Offline: requests in flight.  [default: twice the workers]",
+)
+@click.option(
+    "--lengths",
+    type=_Numbers(int, 3, is_open=False),
+    default="128,512,2048",
+    show_default=True,
+    help="Engine: tokens of a document.",
+)
+@click.option(
+    "--engine-runs",
+    "n_engine_runs",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Engine: timed runs for each length.",
+)
+@click.option(
+    "--compare", type=_FOLDER, help="Engine: another bundle, such as the float32 one, in turns."
+)
+@click.option(
+    "--cold-start",
+    "n_cold_starts",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Also start `patsum serve` N times: time to ready, memory at rest.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Seconds that a request to --url may take.",
+)
 @click.option("--json", "json_path", type=_FILE, help="Write all results there.")
 @click.option("--html", "html_path", type=_FILE, help="Write a report with plots there.")
 @click.option("--svg", "svg_path", type=_FILE, help="Write the latency-against-rate plot there.")
@@ -146,7 +231,7 @@ def bench(
         scenarios=scenarios or (_SCENARIOS[:3] if url else _SCENARIOS),
         slo_s=slo_ms / 1e3,
         workers=workers or count_usable_cpus(),
-        command=shlex.join(["patsum", "bench", *hide_key(_own_arguments())]),
+        command=shlex.join(["patsum", "bench", *without_outputs_and_key(_own_arguments())]),
         **options,
     )
     if svg_path and "server" not in plan.scenarios:
@@ -180,18 +265,19 @@ def _own_arguments() -> list[str]:
     return arguments[arguments.index("bench") + 1 :] if "bench" in arguments else arguments
 
 
-def hide_key(arguments: list[str]) -> list[str]:
-    """Leave the key out of a command line that goes into a report."""
-    hidden = []
+def without_outputs_and_key(arguments: list[str]) -> list[str]:
+    """Leave out of a command line what a report must not or need not say.
+
+    The key must not be told; where a report is written does not change what it says.
+    """
+    kept = []
     previous = ""
     for argument in arguments:
-        if previous == "--api-key":
-            argument = "…"
-        elif argument.startswith("--api-key="):
-            argument = "--api-key=…"
-        hidden.append(argument)
+        name = argument.partition("=")[0]
+        if previous not in _LEFT_OUT and name not in _LEFT_OUT:
+            kept.append(argument)
         previous = argument
-    return hidden
+    return kept
 
 
 def main() -> None:

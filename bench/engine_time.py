@@ -10,7 +10,8 @@ from bench.results import EngineTime
 from bench.statistics import quantile
 from service.inference.bundle import Bundle
 from service.inference.engine import Engine
-from service.text.encode import Encoded
+from service.text.encode import Encoded, IntArray
+from service.text.sentences import Span
 
 N_WARM_UP = 3
 N_WORDS = 100
@@ -28,7 +29,9 @@ def encode_exactly(bundle: Bundle, n_tokens: int, seed: int) -> Encoded:
     Returns:
         One document; its spans say how many sentences there are, not where.
     """
-    token_ids, sentence_ids, spans = [], [], []
+    token_ids: list[IntArray] = []
+    sentence_ids: list[IntArray] = []
+    spans: list[Span] = []
     for text in generate_articles(1 + n_tokens // N_WORDS, (N_WORDS, N_WORDS), seed):
         encoded = bundle.encoder.encode(text)  # a word is at least a token: these are enough
         token_ids.append(encoded.token_ids)

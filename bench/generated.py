@@ -9,19 +9,33 @@ from collections.abc import Iterator
 
 from service.errors import InputError
 
-_FIRST = "Ada Bela Carl Dina Elin Farid Greta Henrik Iris Jonas Kari Liam Mona Nadia Omar Petra".split()
-_LAST = "Aspen Berg Castel Dorn Ekman Falk Grant Holm Ibsen Jarvis Keller Lund Marsh Novak Olsen".split()
-_PLACE = "Port Ellin,Marsh Hill,Kelby,Old Harrow,Saint Anne,Westmere,Lindau Bay,Tarn,Brookfield".split(",")
-_THING = "bridge ferry harbour library market museum railway reservoir school stadium theatre tunnel".split()
-_BODY = "council,ministry,port authority,trade union,residents' group,city court,harbour board".split(",")
-_DAY = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+# fmt: off
+_FIRST = (
+    "Ada", "Bela", "Carl", "Dina", "Elin", "Farid", "Greta", "Henrik",
+    "Iris", "Jonas", "Kari", "Liam", "Mona", "Nadia", "Omar", "Petra",
+)
+_LAST = (
+    "Aspen", "Berg", "Castel", "Dorn", "Ekman", "Falk", "Grant",
+    "Holm", "Ibsen", "Jarvis", "Keller", "Lund", "Marsh", "Novak", "Olsen",
+)
+_PLACE = (
+    "Port Ellin", "Marsh Hill", "Kelby", "Old Harrow",
+    "Saint Anne", "Westmere", "Lindau Bay", "Tarn",
+)
+_THING = (
+    "bridge", "ferry", "harbour", "library", "market",
+    "museum", "railway", "reservoir", "school", "stadium", "theatre",
+)
+_BODY = ("council", "ministry", "port authority", "trade union", "residents' group", "city court")
+_DAY = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+# fmt: on
 _TEMPLATES = (
     "{name} told reporters on {day} that the {thing} in {place} would open again within {n} weeks.",
     "The {body} had asked for {n} million pounds to repair the {thing}, a third more than planned.",
     "Nobody in {place} expected the {thing} to stay closed after the storm of last January.",
     "According to {last}, the {body} knew about the cracks in the {thing} for almost {n} years.",
     "On {day} morning about {n} people waited in front of the {thing}, many of them with children.",
-    "\"We were told that the {thing} was safe,\" said {name}, who has lived in {place} all her life.",
+    '"We were told that the {thing} was safe," said {name}, who has lived in {place} for ever.',
     "{last} did not answer questions about the report, and left the meeting of the {body} early.",
     "The {body} of {place} will decide on {day} whether to pay damages to the shop owners.",
     "Engineers who examined the {thing} found that {n} of its supports had to be replaced at once.",
@@ -29,9 +43,9 @@ _TEMPLATES = (
     "Traffic through {place} rose by {n} per cent after the {thing} was closed in the spring.",
     "Critics of {last} say that the {body} should have listened to the engineers much sooner.",
     "A spokeswoman for the {body} said that the work on the {thing} was going according to plan.",
-    "Prices in {place} have fallen since then, and {n} shops near the {thing} have closed.",
+    "Prices in {place} have fallen since, and {n} shops near the {thing} have closed.",
     "{name} hopes that the first visitors will return to the {thing} before the end of the year.",
-    "The weather also played its part: for {n} days the wind kept every crew away from the {thing}.",
+    "The weather also played its part: for {n} days wind kept every crew away from the {thing}.",
 )  # fmt: skip
 
 

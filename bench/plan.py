@@ -98,7 +98,5 @@ class Plan:
         needed = samples_for_quantile(0.99)
         if not self.sends_documents or self.n_requests >= needed:
             return []
-        return [
-            f"p99 needs {needed} samples, this run has {self.n_requests} each: "
-            "do not decide on its p99"
-        ]
+        got = f"p99 needs {needed} samples, this run has {self.n_requests} each"
+        return [f"{got}: do not decide on its p99"]

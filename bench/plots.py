@@ -7,17 +7,16 @@ report the page's own, in a file by itself ones that follow the reader's scheme.
 import io
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from bench.result_tables import headline
 from bench.results import Results
-from bench.shown import digits
 
 COLOURS: Final = {
     "ink": ("#1f2937", "#e5e7eb"),
@@ -31,7 +30,7 @@ COLOURS: Final = {
 
 # Colours that nothing else uses, for matplotlib to write and us to find.
 _STAND_INS: Final = {name: f"#0{i}0{i}fe" for i, name in enumerate(COLOURS, start=1)}
-_SETTINGS: Final = {
+_SETTINGS: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "patsum",
     "font.family": "sans-serif",
@@ -94,17 +93,16 @@ def draw_server(results: Results, is_standalone: bool = False) -> str:
         axes.set_xlabel("offered requests a second (Poisson, open loop)")
         axes.set_ylabel("ms from when a request was due")
         axes.legend(loc="upper left")
-        figure.suptitle(
-            headline(results), x=0.012, ha="left", fontsize=13, fontweight="bold"
-        )
-        axes.set_title(_subtitle(results), fontsize=9, pad=10)
+        if is_standalone:  # a page says it above the plot
+            axes.set_title(headline(results), fontsize=13, fontweight="bold", pad=24)
+        axes.text(0, 1.03, _subtitle(results), transform=axes.transAxes, fontsize=9)
         return _to_svg(figure, is_standalone)
 
 
 def draw_latencies(results: Results) -> str:
     """Draw how many SingleStream answers took longer than a time; the tail on a log scale."""
     stream = results.single_stream
-    assert stream and stream.latencies_s, "asked only where there is one"
+    assert stream is not None, "asked only where there is one"
     with rc_context(_SETTINGS):
         figure, axes = _new_figure(7.6, 3.4)
         ms = 1e3 * np.sort(np.array(stream.latencies_s))
@@ -155,6 +153,8 @@ def draw_engine(results: Results) -> str:
             axes.plot(tokens, ms, "o-", color=ink, markersize=4, linewidth=1.6, label=name)
         _log_scale(axes, "x")
         _log_scale(axes, "y")
+        axes.xaxis.set_major_locator(FixedLocator([time.n_tokens for time in results.engine]))
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("tokens of the document")
         axes.set_ylabel("ms a run, median")
         axes.set_title("The model alone")
@@ -198,7 +198,8 @@ def _new_figure(width: float, height: float) -> tuple[Figure, Axes]:
 def _log_scale(axes: Axes, which: str) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     axes.set_xscale("log") if which == "x" else axes.set_yscale("log")
-    axis.set_major_formatter(FuncFormatter(lambda value, _: digits(value).removesuffix(".0")))
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -220,10 +221,12 @@ def _mark_failures(axes: Axes, failures: Sequence[tuple[float, int]]) -> None:
 
 def _subtitle(results: Results) -> str:
     target, articles = results.target, results.articles
-    assert target and articles, "a server run has both"
+    assert target is not None, "a server run has a target"
+    assert articles is not None, "a server run has articles"
+    name = target.model.partition("@")[0]
     return (
-        f"{target.model} · {target.cpu} · {target.workers} × {target.threads} threads · "
-        f"articles of {articles.words_median:g} words"
+        f"{name} · {target.cpu} · {target.workers} × {target.threads} threads · "
+        f"articles of {articles.words_median:.0f} words"
     )
 
 

@@ -18,7 +18,7 @@ th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid var(
 th:first-child, td:first-child { text-align: left; white-space: nowrap; }
 .facts td { text-align: left; overflow-wrap: anywhere; }
 .facts td:first-child { vertical-align: top; }
-.note { color: var(--faint); } figure { margin: 1rem 0; }
+.note { opacity: .75; } figure { margin: 1rem 0; }
 .loud { border-left: 4px solid var(--second); padding-left: .8rem; }
 """
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from statistics import median
 
-from bench.results import Counts, Latency, Point, Results
+from bench.results import Counts, Latency, Offline, Point, Results, Stream
 from bench.shown import digits, interval, megabytes, milliseconds, share
 from bench.table import Table
 
@@ -13,11 +13,13 @@ def make_tables(results: Results) -> Iterator[Table]:
     """Make the tables of whatever was measured, the headline first."""
     if results.server:
         yield _server_table(results)
-    if results.single_stream or results.offline:
-        yield _latency_table(results)
+    if results.single_stream:
+        yield _stream_table(results.single_stream)
+    if results.offline:
+        yield _offline_table(results.offline)
     if stages := _stage_rows(results):
-        yield Table("Stages, ms", ("stage", "mean", "p50", "p99"), stages,
-                    "As the answering side tells them (Server-Timing); 95 % intervals.")  # fmt: skip
+        note = "As the answering side tells them; 95 % intervals."
+        yield Table("Stages, ms", ("stage", "mean", "p50", "p99"), stages, note)
     if results.engine:
         yield _engine_table(results)
     if len({time.model for time in results.engine}) > 1:
@@ -70,29 +72,29 @@ def _failures(counts: Counts) -> tuple[str, str, str]:
     return str(counts.n), str(counts.n_rejected), str(counts.n_errors)
 
 
-def _latency_table(results: Results) -> Table:
-    rows = []
-    if results.single_stream:
-        stream = results.single_stream
-        latency = stream.latency
-        shown = (
-            [milliseconds(b) for b in (latency.mean_s, latency.p50_s, latency.p90_s, latency.p99_s)]
-            if latency
-            else ["-"] * 4
-        )
-        rows.append(("SingleStream, ms", *shown, *_failures(stream.counts)))
-    if results.offline:
-        rate = interval(results.offline.documents_per_s)
-        rows.append((f"Offline, documents/s: {rate}", *["-"] * 4, *_failures(results.offline.counts)))
+def _stream_table(stream: Stream) -> Table:
+    latency = stream.latency
+    bounds = (latency.mean_s, latency.p50_s, latency.p90_s, latency.p99_s) if latency else ()
+    shown = [milliseconds(each) for each in bounds] or ["-"] * 4
     return Table(
-        "SingleStream and Offline",
-        ("scenario", "mean", "p50", "p90", "p99", "n", "429", "errors"),
-        rows,
-        "95 % intervals: means by bootstrap, quantiles by order statistics.",
+        "SingleStream: one request at a time, ms",
+        ("mean", "p50", "p90", "p99", "n", "429", "errors"),
+        [(*shown, *_failures(stream.counts))],
+        "95 % intervals: the mean's by bootstrap, the quantiles' by order statistics.",
     )
 
 
-def _stage_rows(results: Results) -> list[tuple[str, str, str, str]]:
+def _offline_table(offline: Offline) -> Table:
+    row = (interval(offline.documents_per_s), str(offline.n_parallel), *_failures(offline.counts))
+    return Table(
+        "Offline: all documents there from the start",
+        ("documents/s", "in flight", "n", "429", "errors"),
+        [row],
+        "95 % interval from ten windows of the run.",
+    )
+
+
+def _stage_rows(results: Results) -> list[tuple[str, ...]]:
     measured = {
         "SingleStream": results.single_stream,
         "Offline": results.offline,
@@ -189,7 +191,10 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
     governor = machine.governor or "not readable"
     if target:
         yield "model", f"{target.model} ({target.weights}), model.onnx sha256 {target.sha256[:12]}"
-        yield "target", f"{target.kind}, {target.where}; {target.workers} workers × {target.threads} threads"
+        yield (
+            "target",
+            f"{target.kind}, {target.where}; {target.workers} workers × {target.threads} threads",
+        )
         if target.cpu != machine.cpu:
             yield "target's cpu", target.cpu
     if results.articles:
@@ -198,8 +203,13 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
     yield "flags", " ".join(machine.flags) or "none known"
     yield "int8", machine.int8
     verdict = "yes" if quiet.is_quiet else f"no ({'; '.join(quiet.reasons)})"
-    load = " and ".join("-" if n is None else f"{n:.2f}" for n in (quiet.load_before, quiet.load_after))
-    yield "quiet", f"{verdict}; load average {load} before and after; others took {share(quiet.others)}"
+    load = " and ".join(
+        "-" if n is None else f"{n:.2f}" for n in (quiet.load_before, quiet.load_after)
+    )
+    yield (
+        "quiet",
+        f"{verdict}; load average {load} before and after; others took {share(quiet.others)}",
+    )
     yield "versions", ", ".join(f"{k} {v}" for k, v in results.versions.items())
     yield "command", results.command
     yield "when", results.created
@@ -212,12 +222,10 @@ def _describe_articles(results: Results) -> str:
     assert articles, "asked only where there are some"
     text = (
         f"{articles.n} of {articles.source}, {articles.words_min}-{articles.words_max} words, "
-        f"median {articles.words_median:g}"
+        f"median {articles.words_median:.0f}"
     )
     if articles.sha256:
         text += f", sha256 {articles.sha256[:12]}"
     if articles.n_left_out:
         text += f"; {articles.n_left_out} left out, refused: {articles.why_left_out}"
     return text
-
-

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from service.errors import DataError
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 
 
 class _Section(BaseModel):

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 from bench.articles import Articles, read_article_texts
 from bench.cold_start import start_cold
@@ -21,6 +20,7 @@ from bench.server import run_server
 from bench.single_stream import run_single_stream
 from bench.target import InProcess, Target, describe_bundle
 from bench.url_target import connect
+from bench.versions import find_versions
 from bench.warm_up import warm_up
 from service.errors import InputError
 from service.inference.bundle import Bundle, embedded_bundle_path
@@ -53,7 +53,7 @@ def run_benchmark(plan: Plan) -> Results:
         seed=plan.seed,
         machine=read_machine(),
         quiet=watch.finish(),
-        versions=_find_versions(),
+        versions=find_versions(_PACKAGES),
         target=sent.target.facts if sent else target,
         articles=sent.articles if sent else None,
         warnings=warnings,
@@ -156,9 +156,7 @@ def _time_engine(plan: Plan, bundle: Bundle, warnings: list[str]) -> list[Engine
     bundles = [bundle, *([Bundle(plan.compare)] if plan.compare else [])]
     lengths = _readable_lengths(plan.lengths, bundles, warnings)
     with progress("model alone", len(lengths) * len(bundles) * plan.n_engine_runs) as on_run:
-        return time_engines(
-            bundles, lengths, plan.n_engine_runs, plan.threads, plan.seed, on_run
-        )
+        return time_engines(bundles, lengths, plan.n_engine_runs, plan.threads, plan.seed, on_run)
 
 
 def _readable_lengths(
@@ -174,13 +172,3 @@ def _readable_lengths(
             f"expected --lengths of at most {most} tokens, got {list(lengths)}; give shorter ones"
         )
     return readable
-
-
-def _find_versions() -> dict[str, str]:
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions

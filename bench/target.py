@@ -76,9 +76,7 @@ class InProcess:
             stages = self.summarizer.summarize(text, rule=self._rule).stages
         except InputError as error:
             return Answer(UNPROCESSABLE, detail=str(error))
-        return Answer(
-            OK, {"queue": queue_s, "encode": stages.encode_s, "infer": stages.infer_s}
-        )
+        return Answer(OK, {"queue": queue_s, "encode": stages.encode_s, "infer": stages.infer_s})
 
 
 def describe_bundle(bundle: Bundle, threads: int, workers: int) -> TargetFacts:

@@ -66,9 +66,7 @@ async def connect(url: str, api_key: str | None, timeout_s: float) -> Url:
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     limits = httpx.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=None)
     try:
-        client = httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=timeout_s, limits=limits
-        )
+        client = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout_s, limits=limits)
         response = await client.get("/info")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise TargetError(
