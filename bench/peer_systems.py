@@ -79,11 +79,11 @@ def bert_extractive(splitter: SentenceSplitter, encoder: Path) -> Summarize:
             600 characters a sentence stay.
         encoder: folder of a BERT-like model with its tokenizer.
     """
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers import AutoConfig, AutoModel
 
     config = AutoConfig.from_pretrained(str(encoder), output_hidden_states=True)
     model = AutoModel.from_pretrained(str(encoder), config=config).eval()
-    return _cluster(splitter, model, AutoTokenizer.from_pretrained(str(encoder)))
+    return _cluster(splitter, model, encoder)
 
 
 def bert_extractive_large_random(splitter: SentenceSplitter, encoder: Path) -> Summarize:
@@ -93,22 +93,25 @@ def bert_extractive_large_random(splitter: SentenceSplitter, encoder: Path) -> S
         splitter: finds the sentences.
         encoder: folder whose tokenizer is used; its vocabulary is that of bert-large-uncased.
     """
-    from transformers import AutoTokenizer, BertConfig, BertModel
+    from transformers import BertConfig, BertModel
 
-    config = BertConfig(
+    config = BertConfig(  # type: ignore[no-untyped-call]
         hidden_size=1024,
         num_hidden_layers=24,
         num_attention_heads=16,
         intermediate_size=4096,
         output_hidden_states=True,
     )
-    tokenizer = AutoTokenizer.from_pretrained(str(encoder))
-    return _cluster(splitter, BertModel(config).eval(), tokenizer)
+    model: Any = BertModel(config)  # type: ignore[no-untyped-call]
+    return _cluster(splitter, model.eval(), encoder)
 
 
-def _cluster(splitter: SentenceSplitter, model: Any, tokenizer: Any) -> Summarize:
+def _cluster(splitter: SentenceSplitter, model: Any, encoder: Path) -> Summarize:
     from summarizer import Summarizer as BertSummarizer
     from summarizer.text_processors.sentence_handler import SentenceHandler
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(encoder))  # type: ignore[no-untyped-call]
 
     class OurSentences(SentenceHandler):  # type: ignore[misc]  # the package has no types
         """Our splitter where the package asks for sentences."""

@@ -62,27 +62,69 @@ class System:
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path, dir_okay=False), required=True,
-              help='JSON lines (also .gz, .xz) with keys "article" and "summary".')  # fmt: skip
-@click.option("--encoder", type=click.Path(path_type=Path, file_okay=False, exists=True),
-              help="Folder of a BERT-like encoder for bert-extractive-summarizer.")  # fmt: skip
-@click.option("--bert-large-random", is_flag=True,
-              help="Also its default size, BERT-large, with random weights: time only.")  # fmt: skip
-@click.option("--large-articles", type=click.IntRange(1), default=10, show_default=True,
-              help="Articles for BERT-large, once each; it takes seconds an article.")  # fmt: skip
-@click.option("--bundle", type=click.Path(path_type=Path, file_okay=False),
-              help="Our bundle; the embedded one without.")  # fmt: skip
-@click.option("--articles", "n_articles", type=click.IntRange(1), default=200, show_default=True,
-              help="Articles, drawn at random.")  # fmt: skip
-@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True,
-              help="Runs of each article; its time is their median.")  # fmt: skip
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True,
-              help="Threads that every system may use.")  # fmt: skip
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help='JSON lines (also .gz, .xz), keys "article" and "summary".',
+)
+@click.option(
+    "--encoder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of a BERT-like encoder for bert-extractive-summarizer.",
+)
+@click.option(
+    "--bert-large-random",
+    is_flag=True,
+    help="Also its default size, BERT-large, with random weights: time only.",
+)
+@click.option(
+    "--large-articles",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Articles for BERT-large, once each; it takes seconds an article.",
+)
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Our bundle; the embedded one without.",
+)
+@click.option(
+    "--articles",
+    "n_articles",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Articles, drawn at random.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Runs of each article; its time is their median.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads that every system may use.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write the results there.")  # fmt: skip
-@click.option("--svg", "svg_path", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write a plot of time against ROUGE-1 there.")  # fmt: skip
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the results there.",
+)
+@click.option(
+    "--svg",
+    "svg_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a plot of time against ROUGE-1 there.",
+)
 def peers(
     data: Path,
     encoder: Path | None,

@@ -177,10 +177,13 @@ def draw_scatter(
     """
     with rc_context(_SETTINGS):
         figure, axes = _new_figure(7.6, 4.4)
+        middle = np.sqrt(min(x for _, x, _ in places) * max(x for _, x, _ in places))
         for i, (name, x, y) in enumerate(places):
+            is_right = x > middle
             ink = _STAND_INS["first" if i == 0 else "second"]
             axes.plot([x], [y], "o", color=ink, markersize=9 if i == 0 else 7)
-            axes.annotate(name, (x, y), xytext=(9, 4), textcoords="offset points",
+            axes.annotate(name, (x, y), xytext=(-9 if is_right else 9, 5), textcoords="offset points",
+                          ha="right" if is_right else "left",
                           fontweight="bold" if i == 0 else "normal")  # fmt: skip
         _log_scale(axes, "x")
         axes.margins(0.2)
