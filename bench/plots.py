@@ -182,9 +182,14 @@ def draw_scatter(
             is_right = x > middle
             ink = _STAND_INS["first" if i == 0 else "second"]
             axes.plot([x], [y], "o", color=ink, markersize=9 if i == 0 else 7)
-            axes.annotate(name, (x, y), xytext=(-9 if is_right else 9, 5), textcoords="offset points",
-                          ha="right" if is_right else "left",
-                          fontweight="bold" if i == 0 else "normal")  # fmt: skip
+            axes.annotate(
+                name,
+                (x, y),
+                xytext=(-9 if is_right else 9, 5),
+                textcoords="offset points",
+                ha="right" if is_right else "left",
+                fontweight="bold" if i == 0 else "normal",
+            )
         _log_scale(axes, "x")
         axes.margins(0.2)
         axes.set_xlabel(labels[0])

@@ -22,7 +22,7 @@ def make_tables(results: Results) -> Iterator[Table]:
         yield Table("Stages, ms", ("stage", "mean", "p50", "p99"), stages, note)
     if results.engine:
         yield _engine_table(results)
-    if len({time.model for time in results.engine}) > 1:
+    if len(results.engine) > len({time.n_tokens for time in results.engine}):
         yield _compare_table(results)
     if results.cold_start:
         yield _cold_start_table(results)
