@@ -3,6 +3,7 @@
 It makes no summary. It says what the inference alone of such an encoder costs in the same runtime.
 """
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,16 +33,19 @@ def export_int8(encoder: Path, folder: Path) -> Path:
     model.config.return_dict = False
     example = torch.ones((1, 16), dtype=torch.int64)
     graph, rounded = folder / "encoder.onnx", folder / "encoder-int8.onnx"
-    torch.onnx.export(
-        model,
-        (example,) * len(INPUTS),
-        str(graph),
-        input_names=list(INPUTS),
-        output_names=["last_hidden_state", "pooled"],
-        dynamic_axes={name: {0: "batch", 1: "tokens"} for name in INPUTS},
-        opset_version=18,
-        dynamo=False,
-    )
+    with warnings.catch_warnings(), torch.no_grad():
+        # The tracer warns of its age, and of Python values that it takes as constants.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            model,
+            (example,) * len(INPUTS),
+            str(graph),
+            input_names=list(INPUTS),
+            output_names=["last_hidden_state", "pooled"],
+            dynamic_axes={name: {0: "batch", 1: "tokens"} for name in INPUTS},
+            opset_version=18,
+            dynamo=False,
+        )
     quantize_dynamic(
         graph, rounded, op_types_to_quantize=["MatMul"], per_channel=True,
         weight_type=QuantType.QInt8,

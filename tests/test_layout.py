@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OFFLINE_PACKAGES = ("torch", "transformers", "onnx", "optimum", "datasets", "training", "export")
+OFFLINE_PACKAGES = (
+    "torch",
+    "transformers",
+    "onnx",
+    "optimum",
+    "datasets",
+    "training",
+    "export",
+    "bench",
+)
 
 IMPORT_WITHOUT_OFFLINE_PACKAGES = f"""
 import sys
@@ -110,7 +119,15 @@ def test_other_paths_are_left_alone(text):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "docs/api.md", "docs/training.md", "docs/why.md"]
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/api.md",
+        "docs/benchmark.md",
+        "docs/training.md",
+        "docs/why.md",
+    ],
 )
 def test_pages_have_no_dead_links_and_no_placeholders(page):
     text = (ROOT / page).read_text(encoding="utf-8")
