@@ -36,7 +36,9 @@ def headline(results: Results) -> str:
     slo = f"p99 within {digits(1e3 * server.slo_s)} ms"
     if server.highest_rate is None:
         return f"No measured rate keeps {slo} without an error."
-    return f"{digits(server.highest_rate)} requests a second keep {slo} without an error."
+    is_confirmed = any(point.is_confirmation and point.passes for point in server.points)
+    once = "" if is_confirmed else " (measured once)"
+    return f"{digits(server.highest_rate)} requests a second keep {slo} without an error{once}."
 
 
 def _server_table(results: Results) -> Table:

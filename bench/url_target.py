@@ -60,9 +60,14 @@ async def connect(url: str, api_key: str | None, timeout_s: float) -> Url:
         timeout_s: of a request, in seconds.
 
     Raises:
-        TargetError: nothing answers there, it is not ready, it wants a key, or it is another kind
-            of service.
+        TargetError: nothing answers there, it is not ready, it wants a key, it is another kind of
+            service, or the URL holds a password.
     """
+    if "@" in url:
+        raise TargetError(
+            "expected a URL without a user or a password, which would end up in the report; "
+            "give a key with --api-key or PATSUM_API_KEY"
+        )
     headers = {"Content-Type": "application/json"}
     if api_key:
         headers["Authorization"] = f"Bearer {api_key}"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bench.rate_search import MAX_STEPS, search_rate
-from bench.results import Counts, Point
+from bench.result_tables import headline
+from bench.results import Counts, Point, Results, Server
 from bench.server import find_fault, run_open_loop, run_server
 from bench.single_stream import run_single_stream
 from bench.statistics import summarize_latencies
@@ -74,6 +75,17 @@ def test_rate_below_capacity_passes_and_one_above_does_not():
     above = measure(120)
     assert above.why_not.startswith("p99 up to")
     assert above.counts.n_ok == 662
+
+
+def test_headline_says_whether_the_rate_was_confirmed():
+    def say(is_confirmation):
+        point = Point(rate=20, seed=0, counts=make_counts(), latency=None, lateness=None, stages={},
+                      passes=True, why_not="", is_confirmation=is_confirmation)  # fmt: skip
+        server = Server(slo_s=0.1, points=[point], highest_rate=20, rule="")
+        return headline(Results.model_construct(server=server))
+
+    assert say(True) == "20.0 requests a second keep p99 within 100 ms without an error."
+    assert say(False).endswith("without an error (measured once).")
 
 
 def make_counts(n_ok=662, n_rejected=0, n_errors=0):

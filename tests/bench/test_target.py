@@ -119,6 +119,12 @@ def test_url_of_another_form_is_told(url):
         ask(url, None)
 
 
+def test_password_in_the_url_is_refused_and_not_repeated():
+    with pytest.raises(TargetError, match="without a user or a password") as caught:
+        ask("http://me:secret@127.0.0.1:8000", None)
+    assert "secret" not in str(caught.value)
+
+
 def test_other_service_is_told(answering):
     with answering() as url, pytest.raises(TargetError, match="expected a ready patsum"):
         ask(url + "/elsewhere", None)
