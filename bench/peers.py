@@ -7,58 +7,30 @@ import json
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 
 import click
-import numpy as np
 
 from bench import peer_systems
 from bench.articles import Articles
 from bench.cli import without_outputs_and_key
+from bench.comparison import System, compare, limit_threads, make_systems
 from bench.machine import read_machine
-from bench.peer_results import Peer, PeerResults
+from bench.peer_results import PeerResults
 from bench.peer_systems import Summarize
-from bench.progress import progress
 from bench.quiet import QuietWatch
-from bench.results import Bounds
-from bench.statistics import quantile
 from bench.versions import find_versions
 from service.errors import DataError, PatsumError
 from service.inference.bundle import Bundle, embedded_bundle_path
 from service.text.sentences import SentenceSplitter
-from training.data.articles import Article, read_articles, sample_articles
+from training.data.articles import read_articles, sample_articles
 from training.data.file_hash import hash_file
-from training.evaluate.rouge import rouge_scores
-from training.evaluate.significance import mean_intervals
 
 _PACKAGES = ("patsum", "onnxruntime", "sumy", "bert-extractive-summarizer", "spacy", "torch",
              "transformers", "numpy", "nltk", "rouge-score")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class System:
-    """A system to compare.
-
-    Attributes:
-        name: in the table.
-        make: makes it; may raise ModuleNotFoundError.
-        note: what to know about it.
-        has_quality: its summaries are meant to be good.
-        n_articles: it gets only so many, being slow; None for all.
-    """
-
-    name: str
-    make: Callable[[], Summarize]
-    note: str = ""
-    has_quality: bool = True
-    n_articles: int | None = None
 
 
 @click.command()
@@ -144,6 +116,8 @@ def peers(
     each, and chooses three. Articles take turns, and in every turn another system goes first. A
     system whose package is missing is left out, and named.
     """
+    if bert_large_random and not encoder:
+        raise click.UsageError("--bert-large-random needs the tokenizer of an --encoder")
     articles = sample_articles(read_articles(data, blank="skip"), n_articles, seed)
     ours = Bundle(bundle or embedded_bundle_path())
     arguments = without_outputs_and_key(sys.argv[1:])
@@ -151,7 +125,7 @@ def peers(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         systems = _list_systems(ours, encoder, folder, threads)
-        if bert_large_random and encoder:
+        if encoder and bert_large_random:
             systems.append(_bert_large(ours, encoder, large_articles))
         stack.enter_context(limit_threads(threads))
         ready, left_out = make_systems(systems)
@@ -232,106 +206,6 @@ def _bert_large(ours: Bundle, encoder: Path, n_articles: int) -> System:
         has_quality=False,
         n_articles=n_articles,
     )
-
-
-@contextmanager
-def limit_threads(threads: int) -> Iterator[None]:
-    """Let numpy, scikit-learn and torch use so many threads, as far as they are installed."""
-    with ExitStack() as stack:
-        try:
-            import torch
-        except ModuleNotFoundError:
-            pass
-        else:
-            torch.set_num_threads(threads)
-        try:
-            from threadpoolctl import threadpool_limits
-        except ModuleNotFoundError:
-            pass
-        else:
-            stack.enter_context(threadpool_limits(threads))
-        yield
-
-
-def make_systems(
-    systems: Sequence[System],
-) -> tuple[list[tuple[System, Summarize]], dict[str, str]]:
-    """Make every system whose packages are installed.
-
-    Returns:
-        The systems that can run, and name -> reason of the others.
-    """
-    ready, left_out = [], {}
-    for system in systems:
-        try:
-            ready.append((system, system.make()))
-        except ModuleNotFoundError as error:
-            left_out[system.name] = (
-                f"there is no `{error.name}`; install it with `pip install 'patsum[peers]'`"
-            )
-    return ready, left_out
-
-
-def compare(
-    systems: Sequence[tuple[System, Summarize]], articles: Sequence[Article], n_repeats: int
-) -> list[Peer]:
-    """Let every system summarize every article; ours is the first one.
-
-    Args:
-        systems: what to run, each after one warm-up.
-        articles: with summaries, at least one.
-        n_repeats: runs of each article, at least 1.
-    """
-    seconds: list[list[list[float]]] = [[[] for _ in articles] for _ in systems]
-    summaries: list[dict[int, list[str]]] = [{} for _ in systems]
-    for _, summarize in systems:
-        summarize(articles[0].text)
-    with progress("articles", n_repeats * len(articles)) as on_article:
-        for repeat in range(n_repeats):
-            for i, article in enumerate(articles):
-                for j in np.roll(range(len(systems)), i + repeat).tolist():
-                    system, summarize = systems[j]
-                    if system.n_articles and (i >= system.n_articles or repeat):
-                        continue
-                    started_s = perf_counter()
-                    summaries[j][i] = summarize(article.text)
-                    seconds[j][i].append(perf_counter() - started_s)
-                on_article()
-    ours = [median(times) for times in seconds[0]]
-    return [
-        _describe(system, [median(t) for t in times if t], ours, n_repeats,
-                  [(chosen[i], articles[i].summary) for i in sorted(chosen)])
-        for (system, _), times, chosen in zip(systems, seconds, summaries, strict=True)
-    ]  # fmt: skip
-
-
-def _describe(
-    system: System,
-    times_s: list[float],
-    ours_s: list[float],
-    n_repeats: int,
-    pairs: list[tuple[list[str], str]],
-) -> Peer:
-    # A slow system saw the first articles only; its ratio is to our time on the same ones.
-    ratios = [theirs / our for theirs, our in zip(times_s, ours_s, strict=False)]
-    return Peer(
-        name=system.name,
-        n_articles=len(times_s),
-        n_repeats=1 if system.n_articles else n_repeats,
-        median_s=quantile(times_s, 0.5),
-        p95_s=quantile(times_s, 0.95),
-        ratio=quantile(ratios, 0.5),
-        rouge=_measure_rouge(pairs) if system.has_quality else None,
-        note=system.note,
-    )
-
-
-def _measure_rouge(pairs: list[tuple[list[str], str]]) -> tuple[Bounds, Bounds, Bounds]:
-    scores = np.stack([rouge_scores(chosen, reference) for chosen, reference in pairs])
-    first, second, third = (
-        Bounds(estimate=i.estimate, low=i.low, high=i.high) for i in mean_intervals(scores)
-    )
-    return first, second, third
 
 
 def draw_peers(results: PeerResults) -> str:

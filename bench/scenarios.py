@@ -13,9 +13,10 @@ from bench.results import ArticleSet, Offline, Point, Server, Stream, TargetFact
 from bench.schedule import article_order
 from bench.server import run_server
 from bench.single_stream import run_single_stream
-from bench.target import InProcess, Target, TargetError
+from bench.target import InProcess, Target
 from bench.url_target import connect
 from bench.warm_up import warm_up
+from service.errors import TargetError
 
 CAPACITY_REQUESTS = 200
 """Documents of the Offline run that a search starts with when Offline itself is not asked for."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from bench.outcome import OK, Answer
 from bench.results import TargetFacts
 from service.api.info import find_versions, read_cpu
-from service.errors import InputError, PatsumError
+from service.errors import InputError
 from service.inference.bundle import Bundle, embedded_bundle_path
 from service.inference.manifest import MODEL_FILE
 from service.inference.summarizer import Summarizer
@@ -17,10 +17,6 @@ from service.text.select import LengthRule
 
 N_SENTENCES = 3
 UNPROCESSABLE = 422
-
-
-class TargetError(PatsumError):
-    """The target cannot be measured: it does not answer, or does not let us in."""
 
 
 class Target(Protocol):

@@ -10,7 +10,8 @@ import httpx
 
 from bench.outcome import OK, Answer
 from bench.results import TargetFacts
-from bench.target import N_SENTENCES, TargetError
+from bench.target import N_SENTENCES
+from service.errors import TargetError
 
 UNAUTHORIZED = 401
 _METRIC = re.compile(r"\s*([A-Za-z0-9_-]+)\s*;\s*dur=([0-9.eE+-]+)\s*")

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.outcome import OK
-from bench.target import Target, TargetError
+from bench.target import Target
+from service.errors import TargetError
 
 _REFUSED = (413, 422)
 

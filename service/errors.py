@@ -8,6 +8,7 @@
     ├── CheckpointError    a checkpoint is missing, or belongs to another model
     ├── TrainingError      a fit diverged: its loss or its scores are no longer finite
     ├── ExportError        an exported model failed its verification
+    ├── TargetError        what is to be measured does not answer, or does not let us in
     ├── MissingExtraError  an offline command without the packages that it needs
     └── ShapeError         an array of another shape than the one expected
 
@@ -53,6 +54,10 @@ class TrainingError(PatsumError):
 
 class ExportError(PatsumError):
     """An exported model failed its verification."""
+
+
+class TargetError(PatsumError):
+    """What is to be measured does not answer, or does not let us in."""
 
 
 class MissingExtraError(PatsumError):

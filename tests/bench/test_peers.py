@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 import bench.quiet
 from bench import peer_systems
+from bench.comparison import System, compare, make_systems
 from bench.peer_results import PeerResults
-from bench.peers import System, compare, make_systems
 from bench.peers import peers as command
 from bench.tables import main as tables
 from service.inference.bundle import Bundle, embedded_bundle_path

@@ -8,10 +8,11 @@ from bench.offline import run_offline
 from bench.outcome import count_outcomes, ok_latencies, summarize_stages
 from bench.server import run_open_loop, run_server
 from bench.single_stream import run_single_stream
-from bench.target import InProcess, TargetError
+from bench.target import InProcess
 from bench.url_target import connect, parse_server_timing
 from bench.warm_up import warm_up
 from service.api.server import listen
+from service.errors import TargetError
 
 
 def ignore():
