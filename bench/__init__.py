@@ -1,0 +1,1 @@
+"""Latency and throughput: `patsum bench`, the same articles through peers, sentence boundaries."""

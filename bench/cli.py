@@ -1,0 +1,293 @@
+"""The `bench` command: latency and throughput of a service, or of the model in this process.
+
+What it works with is imported when it runs, so that `--help` stays quick.
+"""
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.errors import PatsumError
+
+if TYPE_CHECKING:
+    from bench.results import Results
+
+_SCENARIOS = ("single-stream", "server", "offline", "engine")
+
+_EXAMPLES = """\b
+Examples:
+  patsum bench                               all scenarios, in this process
+  patsum bench --url http://127.0.0.1:8000   the service that runs there
+  patsum bench --data articles.jsonl.xz      on your own articles
+  patsum bench --words 200-300 --slo-ms 50   shorter ones, a tighter objective
+  patsum bench --scenario server --rates 5,10,20 --requests 200
+                                             a first look, without a search
+  patsum bench --scenario engine --lengths 128,512,2048 --compare float32/
+                                             does int8 pay on this processor?
+  patsum bench --cold-start 5 --html report.html --json report.json
+
+\b
+docs/benchmark.md says how all this is measured and how to read it.
+"""
+
+
+_LEFT_OUT = ("--api-key", "--json", "--html", "--svg")
+
+
+class _Range(click.ParamType[tuple[int, int]]):
+    """Two whole numbers, "500-700", or one for both."""
+
+    name = "MIN-MAX"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        low, _, high = str(value).partition("-")
+        if low.isdigit() and (high or low).isdigit() and 1 <= int(low) <= int(high or low):
+            return int(low), int(high or low)
+        return self.fail(f"expected lengths like 500-700, got {value!r}", param, ctx)
+
+
+class _Numbers(click.ParamType[tuple[float, ...]]):
+    """Numbers with commas between them, each at least or above a least one."""
+
+    name = "N,N,…"
+
+    def __init__(self, kind: Callable[[str], float], at_least: float, is_open: bool) -> None:
+        self._kind, self._at_least, self._is_open = kind, at_least, is_open
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(self._kind(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        lowest = self._at_least
+        if numbers and all(
+            (lowest < n if self._is_open else lowest <= n) and n < float("inf") for n in numbers
+        ):
+            return numbers
+        than = "above" if self._is_open else "from"
+        return self.fail(
+            f"expected numbers {than} {lowest:g}, like 10,20, got {value!r}", param, ctx
+        )
+
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(epilog=_EXAMPLES)
+@click.option("--url", help="Measure the service there; without it, the model in this process.")
+@click.option("--api-key", envvar="PATSUM_API_KEY", show_envvar=True, help="Bearer key of --url.")
+@click.option("--bundle", type=_FOLDER, help="Bundle folder in this process, not the embedded one.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads for one document, in this process.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Documents at a time, in this process.  [default: one a usable CPU]",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help='JSON lines (or .gz, .xz; key "article" or "text"), or a folder of .txt files.',
+)
+@click.option(
+    "--words",
+    type=_Range(),
+    default="500-700",
+    show_default=True,
+    help="Without --data: words of a generated article.",
+)
+@click.option(
+    "--articles",
+    "n_articles",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Most distinct articles, drawn at random.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of articles, orders and arrival times.",
+)
+@click.option(
+    "--scenario",
+    "scenarios",
+    type=click.Choice(_SCENARIOS),
+    multiple=True,
+    help="Run only this one; may be given several times.",
+)
+@click.option(
+    "--requests",
+    "n_requests",
+    type=click.IntRange(1),
+    default=662,
+    show_default=True,
+    help="Requests for each scenario and each rate; p99 needs 662.",
+)
+@click.option(
+    "--slo-ms",
+    type=click.FloatRange(0, min_open=True),
+    default=100.0,
+    show_default=True,
+    help="Server: p99 has to stay within this.",
+)
+@click.option(
+    "--rates",
+    type=_Numbers(float, 0, is_open=True),
+    default=(),
+    help="Server: measure these requests a second instead of searching.",
+)
+@click.option(
+    "--precision",
+    type=click.FloatRange(0.005, 0.5),
+    default=0.05,
+    show_default=True,
+    help="Server: the search stops when pass and fail are this share apart.",
+)
+@click.option(
+    "--connections",
+    "n_parallel",
+    type=click.IntRange(1),
+    help="Offline: requests in flight.  [default: twice the workers]",
+)
+@click.option(
+    "--lengths",
+    type=_Numbers(int, 3, is_open=False),
+    default="128,512,2048",
+    show_default=True,
+    help="Engine: tokens of a document.",
+)
+@click.option(
+    "--engine-runs",
+    "n_engine_runs",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Engine: timed runs for each length.",
+)
+@click.option(
+    "--compare", type=_FOLDER, help="Engine: another bundle, such as the float32 one, in turns."
+)
+@click.option(
+    "--cold-start",
+    "n_cold_starts",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Also start `patsum serve` N times: time to ready, memory at rest.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Seconds that a request to --url may take.",
+)
+@click.option("--json", "json_path", type=_FILE, help="Write all results there.")
+@click.option("--html", "html_path", type=_FILE, help="Write a report with plots there.")
+@click.option("--svg", "svg_path", type=_FILE, help="Write the latency-against-rate plot there.")
+def bench(
+    json_path: Path | None,
+    html_path: Path | None,
+    svg_path: Path | None,
+    scenarios: tuple[str, ...],
+    slo_ms: float,
+    workers: int | None,
+    url: str | None,
+    **options: Any,
+) -> None:
+    """Measure latency and throughput: MLPerf's SingleStream, Server and Offline.
+
+    Server sends requests at Poisson times that are fixed beforehand, counts latency from when a
+    request was due, and searches for the highest rate whose p99 stays within --slo-ms without an
+    error. Engine times the model alone. Nothing of an article is written to a report.
+    """
+    from bench.plan import Plan
+    from bench.report_text import write_text
+    from bench.run import run_benchmark
+    from service.api.settings import count_usable_cpus
+
+    if url is None:
+        options["api_key"] = None
+    plan = Plan(
+        url=url,
+        scenarios=scenarios or (_SCENARIOS[:3] if url else _SCENARIOS),
+        slo_s=slo_ms / 1e3,
+        workers=workers or count_usable_cpus(),
+        command=shlex.join(["patsum", "bench", *without_outputs_and_key(_own_arguments())]),
+        **options,
+    )
+    if svg_path and "server" not in plan.scenarios:
+        raise click.UsageError("--svg draws the scenario server; add --scenario server")
+    for path in (json_path, html_path, svg_path):
+        if path and not path.absolute().parent.is_dir():
+            raise click.UsageError(f"there is no folder {path.parent} to write {path.name} into")
+    results = run_benchmark(plan)
+    _write_files(results, json_path, html_path, svg_path)
+    click.echo(write_text(results))
+
+
+def _write_files(
+    results: "Results", json_path: Path | None, html_path: Path | None, svg_path: Path | None
+) -> None:
+    if json_path:
+        json_path.write_text(results.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    if html_path:
+        from bench.report_html import write_html
+
+        html_path.write_text(write_html(results), encoding="utf-8")
+    if svg_path and results.server:
+        from bench.plots import draw_server
+
+        svg_path.write_text(draw_server(results, is_standalone=True), encoding="utf-8")
+
+
+def _own_arguments() -> list[str]:
+    """The arguments of this process behind the name of the command."""
+    arguments = sys.argv[1:]
+    return arguments[arguments.index("bench") + 1 :] if "bench" in arguments else arguments
+
+
+def without_outputs_and_key(arguments: list[str]) -> list[str]:
+    """Leave out of a command line what a report must not or need not say.
+
+    The key must not be told; where a report is written does not change what it says.
+    """
+    kept = []
+    previous = ""
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if previous not in _LEFT_OUT and name not in _LEFT_OUT:
+            kept.append(argument)
+        previous = argument
+    return kept
+
+
+def main() -> None:
+    """Run the command by itself, where `patsum` is not installed."""
+    try:
+        bench.main(prog_name="patsum bench", standalone_mode=True)
+    except PatsumError as error:
+        click.echo(f"patsum: error: {' '.join(str(error).split())}", err=True)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

