@@ -75,7 +75,9 @@ class Page {
   #choose() {
     const { sentencesCount } = this.#reading.statistics;
     this.#litText.choose(this.#n);
-    const links = this.#reading.choose(this.#n).flatMap((index) => [this.#linkSentence(index), " "]);
+    const links = this.#reading
+      .choose(this.#n)
+      .flatMap((index) => [this.#linkSentence(index), " "]);
     document.getElementById("summary").replaceChildren(...links.slice(0, -1));
     const chosen = `${this.#n} of ${sentencesCount} sentence${sentencesCount === 1 ? "" : "s"}`;
     document.getElementById("chosen-count").textContent = chosen;

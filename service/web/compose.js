@@ -1,4 +1,4 @@
-/** Where a text comes from: typing, a file, the example. A text that is replaced can be had back. */
+/** Where a text comes from: typing, a file, the example; a replaced text can be had back. */
 
 import { EXAMPLE_TEXT } from "./example.js";
 
@@ -88,7 +88,9 @@ export class Compose {
       const text = decode(await file.arrayBuffer());
       this.#replace(text, `${file.name} is loaded.`);
     } catch {
-      this.#note.textContent = `${file.name} is not plain text in UTF-8 or UTF-16. Save it as .txt in UTF-8, or paste its text.`;
+      this.#note.textContent =
+        `${file.name} is not plain text in UTF-8 or UTF-16. ` +
+        "Save it as .txt in UTF-8, or paste its text.";
     }
   }
 

@@ -149,7 +149,9 @@ def test_newer_question_wins_over_an_older_one(visit, hold, tiny_api):
     older = take_held()
     expect(page.locator("#summarize")).to_have_text("Reading …")
     submit(page, "A storm came. The mayor said no.")
-    take_held().continue_()
+    newer = take_held()
+    assert page.inner_text("#summarize") == "Reading …"
+    newer.continue_()
     page.wait_for_selector("#lit .chosen")
     assert page.locator("#lit").text_content() == "A storm came. The mayor said no."
     older.abort()
