@@ -17,6 +17,12 @@ DATA ?=
 ENCODER ?=
 REPRODUCE_ARGS ?=
 
+# The image; ENGINE=docker, podman or buildah takes that one, else the first that works is taken.
+IMAGE ?= localhost/patsum:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+export IMAGE ENGINE PYTHON_IMAGE IMAGE_EXTRAS REVISION SOURCE
+# Debian packages: a browser for the page's tests, and what builds an image without any engine.
+SYSTEM_PACKAGES := buildah ca-certificates chromium debootstrap python3-venv
+
 # The first Python that is new enough; another one: make test PYTHON=python3.12
 PYTHON ?= $(shell for python in python3.11 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -30,7 +36,7 @@ READY := $(VENV)/.installed
 PEERS_READY := $(PEERS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check fix bench bench-peers bench-sentences reproduce
+.PHONY: help setup serve test check fix bench bench-peers bench-sentences reproduce soak image image-check system
 MAKEFLAGS += --no-builtin-rules
 
 define HELP
@@ -38,6 +44,7 @@ patsum: text in, its own most important sentences out, with reasons.
 
   make serve      start the service on $(URL)  (serving packages only, no torch)
   make test       run the tests, without the slow ones
+  make soak       the slow tests: overload, memory, fuzzing and the rest; SOAK_S=60 shortens the long ones
   make check      lint, formatting, types, and which package may import which
   make fix        let ruff mend what it can
   make bench      latency and throughput of the embedded model here, minutes; report in bench/results/
@@ -48,6 +55,10 @@ patsum: text in, its own most important sentences out, with reasons.
                   sentence boundaries against gold ones, beside pysbd
   make reproduce DATA=articles.jsonl
                   measure the embedded model again: ROUGE beside Lead-3 and the oracle
+  make image      build the container image with docker, podman or buildah: $(IMAGE)
+  make image-check
+                  run it on a read-only root: does it answer, how large is it, how soon is it ready
+  make system     as root on Debian: install the packages that images and all tests need
   make setup      only install what all of these need, except serve
 
 Each one installs what it needs the first time, into $(SERVE_VENV) (serve), $(PEERS_VENV) (bench-peers) or
@@ -75,6 +86,11 @@ serve: $(SERVE_READY)
 
 test: $(READY)
 	@$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+# Without SOAK_S: 60 s of overload, 10 minutes of fuzzing, an hour of mixed lengths.
+soak: $(READY)
+	@$(if $(SOAK_S),PATSUM_SOAK_S=$(SOAK_S) PATSUM_FUZZ_S=$(SOAK_S) PATSUM_MEMORY_SOAK_S=$(SOAK_S)) \
+		$(VENV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
 
 # All four run, whichever fails, so that one round shows everything.
 check: $(READY)
@@ -111,6 +127,22 @@ reproduce: $(READY)
 	@test -n "$(DATA)" || { echo "Which articles? make reproduce DATA=articles.jsonl (also .gz, .xz)"; \
 		echo "or, with a network, DATA=hf:NAME:CONFIG:SPLIT from the Hugging Face hub."; exit 1; }
 	@$(VENV)/bin/patsum evaluate --data "$(DATA)" $(REPRODUCE_ARGS)
+
+image:
+	@image/build
+
+image-check:
+	@"$(PYTHON)" image/check.py "$(IMAGE)"
+
+# promtool is taken out of Debian's prometheus package: installed whole, that would start a server.
+system:
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { \
+		echo "make system is for root on Debian. Elsewhere, install yourself: $(SYSTEM_PACKAGES), promtool"; exit 1; }
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qq --no-install-recommends $(SYSTEM_PACKAGES) >/dev/null
+	@command -v promtool >/dev/null || { folder=$$(mktemp -d) && cd "$$folder" && chmod 755 . \
+		&& apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . \
+		&& install usr/bin/promtool /usr/local/bin/ && rm -r "$$folder"; }
 
 # An environment counts as made when pip stands in it: the last thing that venv puts there.
 $(SERVE_VENV)/bin/pip $(VENV)/bin/pip $(PEERS_VENV)/bin/pip: %/bin/pip:

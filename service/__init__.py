@@ -7,6 +7,7 @@ The model's libraries are loaded when a name is first used, so that importing a 
 package (its errors, its text functions) costs nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,10 @@ __all__ = [
     "Summarizer",
     "Summary",
 ]
+
+# onnxruntime >= 1.32 for Linux reports usage to its maker, and keeps an id of the machine in $HOME,
+# unless this is set before it is first imported. The service has no business with any network.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> object:
