@@ -10,6 +10,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from service.api.settings import ENV_PREFIX, Settings, read_settings
+from service.bulk.cli import batch
 from service.errors import InputError, PatsumError
 from service.offline_commands import OfflineCommand, find_offline_commands, is_our_own
 from service.summary_options import bundle_option, check_length_rules, summary_options
@@ -168,6 +169,9 @@ def info(as_json: bool, bundle: Path | None) -> None:
         click.echo(json.dumps(described.model_dump(by_alias=True, mode="json"), indent=2))
     else:
         click.echo("\n".join(print_info(described)))
+
+
+cli.add_command(batch)
 
 
 def _print_each(names: tuple[str, ...], summarize_file: Callable[[str], Iterable[str]]) -> None:

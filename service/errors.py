@@ -8,6 +8,7 @@
     ├── CheckpointError    a checkpoint is missing, or belongs to another model
     ├── TrainingError      a fit diverged: its loss or its scores are no longer finite
     ├── ExportError        an exported model failed its verification
+    ├── BatchError         a bulk run cannot start, go on or finish
     ├── MissingExtraError  an offline command without the packages that it needs
     └── ShapeError         an array of another shape than the one expected
 
@@ -53,6 +54,10 @@ class TrainingError(PatsumError):
 
 class ExportError(PatsumError):
     """An exported model failed its verification."""
+
+
+class BatchError(PatsumError):
+    """A bulk run cannot start, go on or finish."""
 
 
 class MissingExtraError(PatsumError):

@@ -43,7 +43,7 @@ _OPTIONS = (
 
 
 def summary_options(command: Decorated) -> Decorated:
-    """Give a command the options that say what to choose, in which order, and whether to explain."""
+    """Give a command the options for what to choose, in which order, and with which reasons."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
