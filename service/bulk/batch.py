@@ -1,8 +1,8 @@
 """A bulk run from its input to its output: what is done is kept, and the output appears whole."""
 
 import os
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Generator
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -20,7 +20,7 @@ N_SHOWN_FAILURES = 5
 class Runner(Protocol):
     """Turns the chunks of a job into parts, somewhere."""
 
-    def run(self, skip: Collection[int]) -> Iterator[Part]:
+    def run(self, skip: Collection[int]) -> Generator[Part, None, None]:
         """Give the part of each chunk but those to skip."""
 
 
@@ -81,8 +81,8 @@ def run_to_file(
             )
         _check_errors(max_errors, journal.n_failed, journal.failures(1))
         if not journal.is_complete:
-            with make_runner() as runner:
-                for part in runner.run(journal.done):
+            with make_runner() as runner, closing(runner.run(journal.done)) as parts:
+                for part in parts:
                     journal.add(part)
                     report(part.position, journal.n_rows, journal.n_failed)
                     _check_errors(max_errors, journal.n_failed, journal.failures(1))
@@ -114,8 +114,8 @@ def run_to_stream(
     """
     n_rows = n_failed = 0
     failures: list[Failure] = []
-    with make_runner() as runner:
-        for part in runner.run(()):
+    with make_runner() as runner, closing(runner.run(())) as parts:
+        for part in parts:
             stream.write(part.content)
             stream.flush()
             n_rows += part.n_rows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.errors import BatchError, MissingExtraError
+from service.errors import BatchError, DataError, MissingExtraError
 from service.summary_options import bundle_option, check_length_rules, summary_options
 
 if TYPE_CHECKING:
@@ -133,11 +133,12 @@ def batch(
     job, rows, model_version = _plan(
         source, out, text_column, id_column, keep, request, chunk_rows, max_row_bytes, bundle
     )
-    if restart and out != STANDARD_STREAM:
-        remove_leftovers(Path(out))
     make_runner = _choose_runner(job, rows, model_version, workers, ray_address, out)
     try:
-        outcome = _run(job, out, model_version, make_runner, max_errors, rows.length)
+        with closing(rows):
+            if restart and out != STANDARD_STREAM:
+                remove_leftovers(Path(out))
+            outcome = _run(job, out, model_version, make_runner, max_errors, rows.length)
     except KeyboardInterrupt:
         is_kept = STANDARD_STREAM not in (source, out)
         advice = "the same command goes on from here" if is_kept else "nothing was kept"
@@ -177,11 +178,16 @@ def _plan(
     bundle = None if bundle is None else bundle.absolute()
     model_version = Bundle(embedded_bundle_path() if bundle is None else bundle).version
     rows = open_rows(source, input_form, max_row_bytes, None, keep)
+    try:
+        columns = rows.find_columns(text_column, id_column)
+    except DataError:
+        rows.close()
+        raise
     job = Job(
         source=source if source == STANDARD_STREAM else str(Path(source).absolute()),
         input_form=input_form,
         output_form=output_form,
-        columns=rows.find_columns(text_column, id_column),
+        columns=columns,
         request=request,
         keep=keep,
         chunk_rows=chunk_rows,

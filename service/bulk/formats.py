@@ -26,6 +26,9 @@ class RowInput(Protocol):
     def find_columns(self, text: str | None, id: str | None) -> Columns:
         """Choose the columns."""
 
+    def close(self) -> None:
+        """Close the file."""
+
     def kept_type(self) -> Any:
         """Give the Arrow type of what is carried through, where there is one."""
 

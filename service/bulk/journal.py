@@ -6,7 +6,9 @@
       whole           the output while it is put together
 
 A chunk counts once its line stands in the journal, and the line is written after the answers. A
-process that dies, at any moment, leaves at most answers that nobody refers to, and half a line.
+process that dies, at any moment, leaves at most answers that nobody refers to, and half a line. A
+machine that dies may leave worse; so each line has the hash of its answers, and what does not fit
+is done again. That is why nothing waits for the disk until the output is whole.
 """
 
 import fcntl
@@ -97,7 +99,7 @@ class Journal:
         """Keep a part for good."""
         offset = self._parts.seek(0, os.SEEK_END)
         self._parts.write(part.content)
-        _flush(self._parts)
+        self._parts.flush()
         record = {
             "chunk": part.number,
             "offset": offset,
@@ -122,7 +124,8 @@ class Journal:
         try:
             with whole.open("wb") as file:
                 output.assemble(map(self._read_part, sorted(self._records)), file)
-                _flush(file)
+                file.flush()
+                os.fsync(file.fileno())
             self._append({_FINISHED: True})
             whole.replace(self._out)
         except OSError as error:
@@ -143,15 +146,21 @@ class Journal:
 
     def _append(self, entry: dict[str, Any]) -> None:
         self._journal.write(json.dumps(entry).encode() + b"\n")
-        _flush(self._journal)
+        self._journal.flush()
 
     def _read_entries(self) -> list[dict[str, Any]]:
-        """Read the journal, and cut off half a line at its end."""
+        """Read the journal, and cut off half a line, or worse, at its end."""
         self._journal.seek(0)
-        content = self._journal.read()
-        end = content.rfind(b"\n") + 1
+        entries = []
+        end = 0
+        for line in self._journal:
+            try:
+                entries.append(json.loads(line if line.endswith(b"\n") else b""))
+            except ValueError:
+                break
+            end += len(line)
         self._journal.truncate(end)
-        return [json.loads(line) for line in content[:end].splitlines()]
+        return entries
 
     def _check_identity(self, found: dict[str, Any], identity: dict[str, Any]) -> None:
         advice = "give the same again, --restart to start over, or another output"
@@ -211,11 +220,6 @@ def _lock(journal: IO[bytes], out: Path) -> None:
             f"expected no other run that writes {out}, got one; wait until it is done, "
             "or give another output"
         ) from error
-
-
-def _flush(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _show(value: object) -> str:

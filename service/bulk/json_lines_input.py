@@ -9,7 +9,7 @@ import lzma
 import math
 import os
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from itertools import chain, islice
 from typing import IO, Any, NamedTuple
 
@@ -66,6 +66,7 @@ class JsonLinesInput:
         self._max_row_bytes = max_row_bytes
         self._position = 0
         self._head: list[Line] = []
+        self._files = raw, content
         self._rest = self._read_lines(content, raw)
 
     def find_columns(self, text: str | None, id: str | None) -> Columns:
@@ -92,6 +93,12 @@ class JsonLinesInput:
                 continue
             return choose_columns(row, text, id)
         return choose_columns(found, text, id) if found else Columns(text or "text", id)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._rest.close()
+        for file in self._files:
+            file.close()
 
     def kept_type(self) -> None:
         """JSON has no types to carry through."""
@@ -133,16 +140,15 @@ class JsonLinesInput:
         if lines:
             yield lines
 
-    def _read_lines(self, content: IO[bytes], raw: IO[bytes]) -> Iterator[Line]:
+    def _read_lines(self, content: IO[bytes], raw: IO[bytes]) -> Generator[Line, None, None]:
         try:
-            with raw, content:
-                for number, line in enumerate(_bounded_lines(content, self._max_row_bytes), 1):
-                    if self.length is not None:
-                        self._position = raw.tell()
-                    if number == 1 and line:
-                        line = line.removeprefix(_BYTE_ORDER_MARK)
-                    if line is None or line.strip():
-                        yield Line(number, line)
+            for number, line in enumerate(_bounded_lines(content, self._max_row_bytes), 1):
+                if self.length is not None:
+                    self._position = raw.tell()
+                if number == 1 and line:
+                    line = line.removeprefix(_BYTE_ORDER_MARK)
+                if line is None or line.strip():
+                    yield Line(number, line)
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
             raise DataError(
                 f"expected to read {self._name} to its end, got {type(error).__name__}: {error}; "

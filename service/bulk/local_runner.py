@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_connection
@@ -39,7 +39,7 @@ class LocalRunner:
         self._n_workers = n_workers
         self._is_ordered = is_ordered
 
-    def run(self, skip: Collection[int]) -> Iterator[Part]:
+    def run(self, skip: Collection[int]) -> Generator[Part, None, None]:
         """Give the part of each chunk but those to skip.
 
         Raises:

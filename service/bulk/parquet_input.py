@@ -63,6 +63,10 @@ class ParquetInput:
             self._check_type(columns.id, "ids", lambda t: is_text(t) or pa.types.is_integer(t))
         return columns
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     def kept_type(self) -> pa.StructType | None:
         """Describe the columns that are carried through; None when there are none."""
         assert self._columns is not None, "columns are chosen before anything is read"

@@ -8,7 +8,8 @@ command writes those down. So only this node needs the input and the output.
 import logging
 import os
 import pickle
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
+from contextlib import closing
 from typing import Any
 
 import pyarrow as pa
@@ -55,7 +56,7 @@ class RayRunner:
         self._n_workers = n_workers
         _connect(address, n_workers)
 
-    def run(self, skip: Collection[int]) -> Iterator[Part]:
+    def run(self, skip: Collection[int]) -> Generator[Part, None, None]:
         """Give the part of each chunk but those to skip, as they are done.
 
         Raises:
@@ -107,8 +108,9 @@ class _ChunkSource(Datasource):  # type: ignore[misc]  # mypy does not look into
 
         def read() -> Iterator[pa.Table]:
             rows = open_rows(job.source, job.input_form, job.max_row_bytes, job.columns, job.keep)
-            for chunk in rows.cut(job.chunk_rows, skip):
-                yield _pack(chunk)
+            with closing(rows):
+                for chunk in rows.cut(job.chunk_rows, skip):
+                    yield _pack(chunk)
 
         return [ReadTask(read, BlockMetadata(None, None, None, None))]
 
