@@ -61,17 +61,15 @@ class Journal:
             raise BatchError(
                 f"expected to write beside {out}, got {error.strerror}; check path and permissions"
             ) from error
-        _lock(self._journal, out)
         self._records: dict[int, dict[str, Any]] = {}
         self.n_rows = self.n_failed = 0
         self._is_finished = False
-        entries = self._read_entries()
-        self.is_resumed = bool(entries)
-        if entries:
-            self._check_identity(entries[0].get(_IDENTITY, {}), identity)
-            self._take_records(entries[1:])
-        else:
-            self._append({_IDENTITY: identity})
+        try:
+            _lock(self._journal, out)
+            self.is_resumed = self._resume(identity)
+        except BatchError:
+            self.close()
+            raise
 
     @property
     def done(self) -> set[int]:
@@ -143,6 +141,16 @@ class Journal:
         """Remove the folder."""
         shutil.rmtree(self._folder)
         self.close()
+
+    def _resume(self, identity: dict[str, Any]) -> bool:
+        """Take over what is there; False, and a new journal, when there is nothing."""
+        entries = self._read_entries()
+        if not entries:
+            self._append({_IDENTITY: identity})
+            return False
+        self._check_identity(entries[0].get(_IDENTITY, {}), identity)
+        self._take_records(entries[1:])
+        return True
 
     def _append(self, entry: dict[str, Any]) -> None:
         self._journal.write(json.dumps(entry).encode() + b"\n")

@@ -60,9 +60,9 @@ def run(tiny_bundle):
 def start(tiny_bundle):
     """Start `patsum batch` as a process."""
 
-    def start_batch(*arguments, **options):
+    def start_batch(*arguments, environment=(), **options):
         command = [sys.executable, "-m", "service.cli", "batch", *map(str, arguments)]
-        environment = {**os.environ, "PATSUM_BUNDLE": str(tiny_bundle)}
+        environment = {**os.environ, "PATSUM_BUNDLE": str(tiny_bundle), **dict(environment)}
         return subprocess.Popen(
             command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, **options
         )

@@ -149,7 +149,7 @@ def test_more_errors_than_allowed_stop_the_run_at_the_edge(run, read, write_line
 
 
 def test_unforeseen_error_in_a_row_fails_that_row_only(
-    run, read, write_lines, tmp_path, monkeypatch
+    run, read, write_lines, text, tmp_path, monkeypatch
 ):
     from service.inference.engine import Engine
 
@@ -161,7 +161,7 @@ def test_unforeseen_error_in_a_row_fails_that_row_only(
         return run_engine(engine, encoded)
 
     monkeypatch.setattr(Engine, "run", break_on_long_texts)
-    texts = ["A b. C d.", "A b. C d. E f. G h. I j.", "A b. C d."]
+    texts = ["The storm came.", text(1), "The storm came."]
     assert run(write_lines([{"text": t} for t in texts]), tmp_path / "o.jsonl").exit_code == 1
     errors = [row["error"] and row["error"]["code"] for row in read(tmp_path / "o.jsonl")]
     assert errors == [None, "InternalError", None]

@@ -1,0 +1,82 @@
+"""The same job on a real Ray cluster on this machine: real processes, the same bytes."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+if importlib.util.find_spec("ray") is None and not os.environ.get("CI"):
+    pytest.skip("ray is not installed", allow_module_level=True)
+
+
+def test_ray_gives_the_bytes_of_a_local_run_and_goes_on_from_one(
+    start, run, write_lines, text, tmp_path
+):
+    rows = [{"id": i, "text": text(i)} if i % 5 else b"{" for i in range(40)]
+    source, local, out = write_lines(rows), tmp_path / "local.jsonl", tmp_path / "out.jsonl"
+    options = ("--keep", "--chunk-rows", "3")
+    assert run(source, local, *options).exit_code == 1
+    assert run(source, out, *options, "--max-errors", "2").exit_code == 2
+    process = start(source, out, *options, "--ray", "local", "--workers", "2")
+    _, stderr = process.communicate(timeout=240)
+    assert process.returncode == 1, stderr.decode()
+    assert out.read_bytes() == local.read_bytes()
+    assert "32 summarized, 8 failed" in stderr.decode()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """The address of a cluster that was started by its own command."""
+    ray = [sys.executable, "-m", "ray.scripts.scripts"]
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    command = [*ray, "start", "--head", "--port=0", "--num-cpus=2", "--include-dashboard=false"]
+    started = subprocess.run(
+        [*command, "--node-ip-address=127.0.0.1", "--disable-usage-stats"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert started.returncode == 0, started.stderr
+    yield "auto"
+    subprocess.run([*ray, "stop"], env=environment, capture_output=True)
+
+
+@pytest.mark.slow
+def test_running_cluster_gives_the_bytes_of_a_local_run(start, run, text, cluster, tmp_path):
+    source, local, out = (tmp_path / name for name in ("in.parquet", "a.parquet", "b.parquet"))
+    table = pa.table({"id": range(300), "text": [text(i) if i % 9 else None for i in range(300)]})
+    pq.write_table(table, source, row_group_size=100)
+    options = ("--keep", "--chunk-rows", "8", "--explain")
+    assert run(source, local, *options).exit_code == 1
+    process = start(source, out, *options, "--ray", cluster)
+    _, stderr = process.communicate(timeout=240)
+    assert process.returncode == 1, stderr.decode()
+    assert out.read_bytes() == local.read_bytes()
+
+
+@pytest.mark.slow
+def test_error_of_a_worker_on_ray_is_our_own_line(start, articles, tmp_path):
+    import gzip
+
+    source = tmp_path / "in.jsonl.gz"
+    source.write_bytes(gzip.compress(articles.read_bytes())[:-30])
+    process = start(source, tmp_path / "out.jsonl", "--ray", "local", "--workers", "2")
+    _, stderr = process.communicate(timeout=240)
+    assert process.returncode == 2
+    assert "damaged or incomplete" in stderr.decode()
+
+
+def test_address_of_a_client_is_refused(run, articles, tmp_path):
+    result = run(articles, tmp_path / "out.jsonl", "--ray", "ray://127.0.0.1:10001")
+    assert result.exit_code == 2
+    assert "on a node of the cluster" in result.stderr
+
+
+def test_standard_streams_are_refused(run, articles):
+    result = run(articles, "-", "--ray", "local")
+    assert result.exit_code == 2
+    assert "--ray reads and writes files" in result.stderr
