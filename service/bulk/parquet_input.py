@@ -6,11 +6,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
-from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from service.bulk.chunk import Chunk
 from service.bulk.columns import Columns, choose_columns
 from service.bulk.job import Job
+from service.bulk.json_value import to_json_value
 from service.bulk.row import (
     MALFORMED_ROW,
     ROW_TOO_LARGE,
@@ -182,19 +182,17 @@ def _read_values(column: pa.Array) -> list[Any]:
 
 
 def _read_kept(batch: pa.RecordBatch, i: int, text_column: str) -> dict[str, Any]:
-    """Turn a row's other columns into JSON values: times and decimals as text, bytes as base64."""
+    """Turn a row's other columns into JSON values."""
     kept = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if name == text_column:
             continue
         value = column.slice(i, 1)
         try:
-            if pa.types.is_temporal(value.type) or pa.types.is_decimal(value.type):
+            if pa.types.is_temporal(value.type):  # Python's own times have no nanoseconds
                 value = value.cast(pa.string())
-            kept[name] = to_jsonable_python(
-                value.to_pylist()[0], bytes_mode="base64", inf_nan_mode="strings"
-            )
-        except (ValueError, TypeError, pa.ArrowException, PydanticSerializationError) as error:
+            kept[name] = to_json_value(value.to_pylist()[0])
+        except (ValueError, pa.ArrowException) as error:
             raise RowError(
                 MALFORMED_ROW,
                 f"expected a value that JSON can hold in column {name!r}, got {error}; "

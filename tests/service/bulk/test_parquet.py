@@ -102,7 +102,7 @@ def test_kept_columns_become_json(run, read, source, tmp_path):
         "when": "2026-01-01 00:00:00.000000Z",
         "nanos": "2023-11-14 22:13:20.000000001",
         "price": "0.50",
-        "raw": "_wA=",
+        "raw": "/wA=",
         "tags": None,
         "section": "a",
         "nested": {"x": 0, "y": None},
