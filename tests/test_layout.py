@@ -110,7 +110,15 @@ def test_other_paths_are_left_alone(text):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "docs/api.md", "docs/training.md", "docs/why.md"]
+    "page",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/api.md",
+        "docs/batch.md",
+        "docs/training.md",
+        "docs/why.md",
+    ],
 )
 def test_pages_have_no_dead_links_and_no_placeholders(page):
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
 
@@ -29,20 +30,30 @@ def test_ray_gives_the_bytes_of_a_local_run_and_goes_on_from_one(
 
 
 @pytest.fixture
-def cluster(tmp_path):
+def cluster():
     """The address of a cluster that was started by its own command."""
-    ray = [sys.executable, "-m", "ray.scripts.scripts"]
-    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
-    command = [*ray, "start", "--head", "--port=0", "--num-cpus=2", "--include-dashboard=false"]
-    started = subprocess.run(
-        [*command, "--node-ip-address=127.0.0.1", "--disable-usage-stats"],
-        env=environment,
-        capture_output=True,
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+    options = ["--node-ip-address=127.0.0.1", "--num-cpus=2", "--include-dashboard=false"]
+    with subprocess.Popen(
+        [*command, *options, f"--port={port}", "--disable-usage-stats"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-    )
-    assert started.returncode == 0, started.stderr
-    yield "auto"
-    subprocess.run([*ray, "stop"], env=environment, capture_output=True)
+    ) as head:
+        said = list(iter_until(head.stdout, "Ray runtime started"))
+        assert head.poll() is None, "".join(said)
+        yield f"127.0.0.1:{port}"
+        head.terminate()
+        head.communicate()
+
+
+def iter_until(lines, words):
+    for line in lines:
+        yield line
+        if words in line:
+            return
 
 
 @pytest.mark.slow
