@@ -8,6 +8,7 @@ command writes those down. So only this node needs the input and the output.
 import logging
 import os
 import pickle
+import secrets
 from collections.abc import Collection, Generator, Iterator
 from contextlib import closing
 from typing import Any
@@ -142,13 +143,16 @@ def _connect(address: str, n_workers: int | None) -> None:
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what it raises, we say
     try:
         if address == LOCAL:
+            # A token for this run alone; else Ray would leave one in the user's home.
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             ray.init("local", num_cpus=n_workers, include_dashboard=False, **options)
         else:
             ray.init(address, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise BatchError(
             f"expected a Ray cluster at {address}, got {error}; start one with "
-            "`ray start --head`, or give --ray local"
+            "`ray start --head`, set RAY_AUTH_MODE=token if it wants one, or give --ray local"
         ) from error
 
 

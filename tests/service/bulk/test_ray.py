@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -31,20 +32,22 @@ def test_ray_gives_the_bytes_of_a_local_run_and_goes_on_from_one(
 
 @pytest.fixture
 def cluster():
-    """The address of a cluster that was started by its own command."""
+    """A cluster that was started by its own command: its address, and what opens it."""
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
     options = ["--node-ip-address=127.0.0.1", "--num-cpus=2", "--include-dashboard=false"]
     with subprocess.Popen(
         [*command, *options, f"--port={port}", "--disable-usage-stats"],
+        env={**os.environ, **token},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     ) as head:
         said = list(iter_until(head.stdout, "Ray runtime started"))
         assert head.poll() is None, "".join(said)
-        yield f"127.0.0.1:{port}"
+        yield f"127.0.0.1:{port}", token
         head.terminate()
         head.communicate()
 
@@ -63,7 +66,8 @@ def test_running_cluster_gives_the_bytes_of_a_local_run(start, run, text, cluste
     pq.write_table(table, source, row_group_size=100)
     options = ("--keep", "--chunk-rows", "8", "--explain")
     assert run(source, local, *options).exit_code == 1
-    process = start(source, out, *options, "--ray", cluster)
+    address, token = cluster
+    process = start(source, out, *options, "--ray", address, environment=token)
     _, stderr = process.communicate(timeout=240)
     assert process.returncode == 1, stderr.decode()
     assert out.read_bytes() == local.read_bytes()
