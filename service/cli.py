@@ -10,8 +10,10 @@ import click
 from pydantic.fields import FieldInfo
 
 from service.api.settings import ENV_PREFIX, Settings, read_settings
+from service.bulk.cli import batch
 from service.errors import InputError, PatsumError
 from service.offline_commands import OfflineCommand, find_offline_commands, is_our_own
+from service.summary_options import bundle_option, check_length_rules, summary_options
 from service.text_file import STDIN, read_text
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -105,35 +107,9 @@ def serve(**values: object) -> None:
     run_server(read_settings(**{name: v for name, v in values.items() if v is not None}))
 
 
-bundle_option = click.option(
-    "--bundle",
-    type=click.Path(path_type=Path),
-    envvar=f"{ENV_PREFIX}BUNDLE",
-    show_envvar=True,
-    help="Bundle folder with the model; without it, the embedded one.",
-)
-
-
 @cli.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--sentences", type=click.IntRange(1), help="Sentences to choose.  [default: 3]")
-@click.option(
-    "--ratio", type=click.FloatRange(0, 1, min_open=True), help="Share of the sentences to choose."
-)
-@click.option("--max-characters", type=click.IntRange(1), help="Most characters to choose.")
-@click.option(
-    "--order",
-    type=click.Choice(["offset", "rank"], case_sensitive=False),
-    default="offset",
-    show_default=True,
-    help="As in the text, or best first.",
-)
-@click.option("--explain", is_flag=True, help="Also say why each sentence was chosen.")
-@click.option(
-    "--explain-method",
-    type=click.Choice(["attention", "occlusion"]),
-    help="Where reasons come from; implies --explain.  [default: attention]",
-)
+@summary_options
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON a file, as the API answers.")
 @bundle_option
 def summarize(
@@ -151,10 +127,7 @@ def summarize(
 
     At a terminal each sentence comes with its score, [start:end] in the text and #index.
     """
-    if sum(rule is not None for rule in (sentences, ratio, max_characters)) > 1:
-        raise click.UsageError(
-            "--sentences, --ratio and --max-characters exclude each other; give one of them"
-        )
+    check_length_rules(sentences, ratio, max_characters)
     from service.api.answer import answer_document
     from service.api.string_index import StringIndexType
     from service.inference.explain import ExplainMethod
@@ -199,6 +172,9 @@ def info(as_json: bool, bundle: Path | None) -> None:
         click.echo(json.dumps(described.model_dump(by_alias=True, mode="json"), indent=2))
     else:
         click.echo("\n".join(print_info(described)))
+
+
+cli.add_command(batch)
 
 
 def _print_each(names: tuple[str, ...], summarize_file: Callable[[str], Iterable[str]]) -> None:

@@ -10,6 +10,7 @@
     ├── ExportError        an exported model failed its verification
     ├── StoppedError       the work on a document was ended early, because nobody waits for it
     ├── TargetError        what is to be measured does not answer, or does not let us in
+    ├── BatchError         a bulk run cannot start, go on or finish
     ├── MissingExtraError  an offline command without the packages that it needs
     └── ShapeError         an array of another shape than the one expected
 
@@ -63,6 +64,10 @@ class StoppedError(PatsumError):
 
 class TargetError(PatsumError):
     """What is to be measured does not answer, or does not let us in."""
+
+
+class BatchError(PatsumError):
+    """A bulk run cannot start, go on or finish."""
 
 
 class MissingExtraError(PatsumError):

@@ -124,6 +124,7 @@ def test_other_paths_are_left_alone(text):
         "README.md",
         "CONTRIBUTING.md",
         "docs/api.md",
+        "docs/batch.md",
         "docs/benchmark.md",
         "docs/page.md",
         "docs/operations.md",
