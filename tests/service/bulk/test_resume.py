@@ -48,7 +48,7 @@ def interrupt(start, arguments, out, n_chunks, kill):
         poll(lambda: n_journaled(out) > n_chunks or process.poll() is not None)
         workers = children(process.pid)
         process.send_signal(kill)
-        process.communicate()
+        process.communicate(timeout=DEADLINE_S)  # an orphan would hold the pipe
     assert len(workers) >= 2
     poll(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
     return process.returncode
