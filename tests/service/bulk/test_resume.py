@@ -179,6 +179,17 @@ def test_finished_output_is_not_overwritten(run, articles, tmp_path):
     assert out.read_bytes() != b"mine"
 
 
+def test_input_is_never_its_own_output(run, articles, tmp_path):
+    content = articles.read_bytes()
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(articles)
+    for out in (articles, link, tmp_path / "." / articles.name):
+        refused = run(articles, out, "--restart")
+        assert refused.exit_code == 2
+        assert "IN and OUT are one file" in refused.stderr
+    assert articles.read_bytes() == content
+
+
 def test_run_that_died_before_it_cleaned_up_counts_as_finished(
     run, articles, tmp_path, monkeypatch
 ):
