@@ -33,7 +33,7 @@ INTERRUPTED = 130
 @summary_options
 @click.option(
     "--index-type",
-    type=click.Choice(["UnicodeCodePoint", "Utf16CodeUnit"], case_sensitive=False),
+    type=click.Choice(["UnicodeCodePoint", "Utf16CodeUnit"]),
     default="UnicodeCodePoint",
     show_default=True,
     help="The unit of offset and length.",
@@ -114,6 +114,8 @@ def batch(
     check_length_rules(sentences, ratio, max_characters)
     if ray_address is not None and STANDARD_STREAM in (source, out):
         raise click.UsageError("--ray reads and writes files; give names instead of -")
+    if source != STANDARD_STREAM and Path(source).resolve() == Path(out).resolve():
+        raise click.UsageError("IN and OUT are one file; give OUT another name")
     from service.api.schemas import ExplainOptions, SummarizeRequest
     from service.api.string_index import StringIndexType
     from service.bulk.journal import remove_leftovers

@@ -144,7 +144,6 @@ def _connect(address: str, n_workers: int | None) -> None:
     try:
         if address == LOCAL:
             # A token for this run alone; else Ray would leave one in the user's home.
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             ray.init("local", num_cpus=n_workers, include_dashboard=False, **options)
         else:

@@ -48,7 +48,7 @@ def interrupt(start, arguments, out, n_chunks, kill):
         poll(lambda: n_journaled(out) > n_chunks or process.poll() is not None)
         workers = children(process.pid)
         process.send_signal(kill)
-        process.communicate()
+        process.communicate(timeout=DEADLINE_S)  # an orphan would hold the pipe
     assert len(workers) >= 2
     poll(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
     return process.returncode
@@ -177,6 +177,17 @@ def test_finished_output_is_not_overwritten(run, articles, tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted([articles, out])
     assert run(articles, out, "--restart").exit_code == 0
     assert out.read_bytes() != b"mine"
+
+
+def test_input_is_never_its_own_output(run, articles, tmp_path):
+    content = articles.read_bytes()
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(articles)
+    for out in (articles, link, tmp_path / "." / articles.name):
+        refused = run(articles, out, "--restart")
+        assert refused.exit_code == 2
+        assert "IN and OUT are one file" in refused.stderr
+    assert articles.read_bytes() == content
 
 
 def test_run_that_died_before_it_cleaned_up_counts_as_finished(
