@@ -4,7 +4,7 @@
 SERVE_VENV := .venv-serve
 VENV := .venv
 PEERS_VENV := .venv-peers
-EXTRAS := training,export,otel,bench,ray,dev
+EXTRAS := training,export,otel,bench,dev
 
 # The service reads PATSUM_* itself; these are its defaults, for the messages below.
 PATSUM_HOST ?= 127.0.0.1
