@@ -1,15 +1,11 @@
 """The OpenAPI description: what FastAPI finds out, completed by what it cannot know.
 
-    python -m service.api.openapi > docs/openapi.json
-
-Nothing of the machine or its settings is in it. A test compares the committed file.
+Nothing of the machine or its settings is in it.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import click
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, RootModel
@@ -224,16 +220,3 @@ def _references(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _references(item)
-
-
-def write_openapi() -> str:
-    """Write the description of this service's API as it is committed: JSON that reads well."""
-    from service.api.app import create_app
-    from service.api.settings import Settings
-
-    described = create_app(Settings(metrics_port=0)).openapi()
-    return json.dumps(described, indent=1, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    click.echo(write_openapi(), nl=False)

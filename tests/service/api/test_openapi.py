@@ -9,7 +9,8 @@ import pytest
 import schemathesis
 
 from service.api.app import create_app
-from service.api.openapi import REFUSALS, write_openapi
+from service.api.openapi import REFUSALS
+from service.api.openapi_file import write_openapi
 from service.api.problems import ProblemKind
 from service.api.settings import Settings
 
@@ -32,13 +33,13 @@ def operations(described):
 def test_committed_description_is_that_of_the_code():
     assert COMMITTED.read_text(encoding="utf-8") == write_openapi(), (
         "docs/openapi.json is stale; if the change of the API is wanted, renew it:\n"
-        "    python -m service.api.openapi > docs/openapi.json"
+        "    python -m service.api.openapi_file > docs/openapi.json"
     )
 
 
 def test_description_is_written_alike_in_any_process_and_surroundings(tmp_path):
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "service.api.openapi"],
+        [sys.executable, "-W", "error", "-m", "service.api.openapi_file"],
         cwd=COMMITTED.parents[1],
         env={"PATSUM_MAX_DOCUMENTS": "3", "PYTHONHASHSEED": "7"},
         capture_output=True,
