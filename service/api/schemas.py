@@ -4,7 +4,7 @@ A text may hold anything that a JSON string can, NUL and lone surrogates too. So
 no constraint of pydantic, whose constrained strings take well-formed Unicode only.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Self, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 from pydantic.alias_generators import to_camel
@@ -26,6 +26,18 @@ class _Model(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
     )
+
+
+class SummarizerOptions(TypedDict):
+    """Keyword arguments of `Summarizer.summarize`."""
+
+    rule: LengthRule
+    order: Order
+    redundancy: Redundancy
+    explain: ExplainMethod | None
+    top_k: int
+    return_all_scores: bool
+    long_input: LongInput
 
 
 class InputDocument(_Model):
@@ -140,6 +152,19 @@ class SummarizeRequest(_Model):
         return LengthRule(
             sentence_count=count, ratio=self.ratio, max_characters=self.max_characters
         )
+
+
+    def summarizer_options(self) -> SummarizerOptions:
+        """Give what `Summarizer.summarize` is asked for, for each document alike."""
+        return {
+            "rule": self.length_rule(),
+            "order": self.sort_by,
+            "redundancy": self.redundancy,
+            "explain": self.explain.method if self.explain else None,
+            "top_k": self.explain.top_k if self.explain else 1,
+            "return_all_scores": self.return_all_scores,
+            "long_input": self.long_input,
+        }
 
 
 class SentenceResult(_Model):
