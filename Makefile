@@ -89,7 +89,7 @@ test: $(READY)
 
 # Without SOAK_S: 60 s of overload, 10 minutes of fuzzing, an hour of mixed lengths.
 soak: $(READY)
-	@$(if $(SOAK_S),PATSUM_SOAK_S=$(SOAK_S) PATSUM_FUZZ_S=$(SOAK_S) PATSUM_MEMORY_SOAK_S=$(SOAK_S)) \
+	@$(if $(SOAK_S),SOAK_OVERLOAD_S=$(SOAK_S) SOAK_FUZZ_S=$(SOAK_S) SOAK_MEMORY_S=$(SOAK_S)) \
 		$(VENV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
 
 # All four run, whichever fails, so that one round shows everything.

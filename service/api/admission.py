@@ -112,10 +112,15 @@ class Lane:
     def _tokens_per_s(self) -> float:
         return self._n_workers * self._speed.tokens_per_s
 
-    def observe_work(self, tokens: float, seconds: float) -> None:
-        """Learn from a piece of work how fast a worker is."""
-        self._speed.observe(tokens, seconds)
-        self._report()
+    def learn(self, tokens: float, seconds: float, *, is_done: bool = True) -> None:
+        """Learn from a piece of work how fast a worker is.
+
+        Work that was ended early tells something only when it had already taken longer than such
+        work does: on a worker that has become slow, all work may be ended.
+        """
+        if is_done or seconds * self._speed.tokens_per_s > tokens:
+            self._speed.observe(tokens, seconds)
+            self._report()
 
     def admit(self, costs: Sequence[int]) -> list["Place"]:
         """Take the documents of one request in, all or none.
@@ -195,10 +200,12 @@ class Place:
         self.queue_s = began_at - self._admitted_at
         self.has_begun = True
         self._lane.count(n_running=1)
+        is_done = False
         try:
             yield
-            self._lane.observe_work(self._cost_tokens, perf_counter() - began_at)
+            is_done = True
         finally:
+            self._lane.learn(self._cost_tokens, perf_counter() - began_at, is_done=is_done)
             self._lane.count(n_running=-1)
             self._lane.release()
 

@@ -20,7 +20,7 @@ from service.api.gate import Gate, split_keys
 from service.api.health import Health, health_router
 from service.api.info import find_versions, info_router, read_cpu
 from service.api.logs import FIELDS
-from service.api.metrics import Metrics, serve_metrics
+from service.api.metrics import Metrics, Rejection, serve_metrics
 from service.api.model_host import ModelHost
 from service.api.open_inference import open_inference_router
 from service.api.openapi import describe_api
@@ -106,9 +106,12 @@ def create_app(
                 stack.callback(provider.shutdown)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(start, stack)
+                tasks.start_soon(host.keep_checking)
                 yield
+                tasks.cancel_scope.cancel()
 
     app = _describe_app(lifespan)
+    app.state.metrics = metrics
     endpoint = SummarizeEndpoint(host, settings, metrics)
     for router in (
         summarize_router(endpoint, settings),
@@ -121,7 +124,7 @@ def create_app(
         app.include_router(router)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
-    app.add_exception_handler(CallerGoneError, _answer_nobody)
+    app.add_exception_handler(CallerGoneError, _answer_nobody(metrics))
     keys = split_keys(settings.api_key.get_secret_value()) if settings.api_key else []
     app.add_middleware(Gate, keys=keys, metrics=metrics)
     if provider is not None:
@@ -172,5 +175,9 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
     return problem_response(request, validation_problem(error.errors()))
 
 
-async def _answer_nobody(request: Request, error: Exception) -> Response:
-    return Response(status_code=CLIENT_CLOSED_REQUEST)
+def _answer_nobody(metrics: Metrics) -> Callable[[Request, Exception], Response]:
+    def answer(request: Request, error: Exception) -> Response:
+        metrics.rejections.labels(Rejection.CLIENT_GONE).inc()
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+
+    return answer

@@ -1,7 +1,7 @@
 """The caller: how long it waits, and whether it is still there."""
 
 import asyncio
-import math
+import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -12,6 +12,8 @@ from starlette.types import Receive
 from service.api.problems import ProblemError, ProblemKind
 
 Result = TypeVar("Result")
+
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
 
 
 class CallerGoneError(Exception):
@@ -38,11 +40,9 @@ def read_timeout(headers: Headers, deadline_s: float) -> float:
     sent = headers.getlist("request-timeout")
     if not sent:
         return deadline_s
-    try:
-        asked_s = float(sent[0]) if len(sent) == 1 else math.nan
-    except ValueError:
-        asked_s = math.nan
-    if not asked_s > 0 or not sent[0].isascii():
+    is_number = len(sent) == 1 and _SECONDS.fullmatch(sent[0])
+    asked_s = float(sent[0]) if is_number else 0.0
+    if not asked_s > 0:
         raise ProblemError(
             ProblemKind.BAD_REQUEST,
             "expected Request-Timeout once, with a number of seconds above 0, got something else; "

@@ -5,18 +5,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.caller import CallerGoneError, DeadlineError, read_timeout, work_for_caller
+from service.api.logs import log_fields_of
 from service.api.metrics import Metrics, Rejection
 from service.api.model_host import ModelHost
 from service.api.ndjson import DocumentStream
-from service.api.problems import FieldProblem, ProblemError, ProblemKind
-from service.api.request_work import Outcome, RequestWork, stage_times_of
+from service.api.problems import FieldProblem, ProblemError, ProblemKind, internal_problem
+from service.api.request_work import INTERNAL_ERROR, Outcome, RequestWork
 from service.api.schemas import DocumentError, DocumentResult, SummarizeRequest, SummarizeResponse
 from service.api.settings import Settings
+from service.api.stage_times import stage_times_of
 
 
 class Batch(BaseModel):
     """The documents of one request, summarized or refused."""
 
+    request_id: str
+    model_version: str
     documents: list[DocumentResult] = []
     errors: list[DocumentError] = []
 
@@ -27,21 +31,33 @@ class Batch(BaseModel):
         else:
             self.documents.append(outcome)
 
-    def response(self, request_id: str, model_version: str) -> SummarizeResponse:
-        """Answer for the batch.
+    def require_summaries(self, n: int) -> None:
+        """Check that enough documents have a summary.
 
         Raises:
-            ProblemError: 422, no document has a summary.
+            ProblemError: 422, fewer than n have; 500, and one met our own bug.
         """
-        if not self.documents:
+        if len(self.documents) < n:
+            if any(error.error.code == INTERNAL_ERROR for error in self.errors):
+                raise internal_problem()
             errors = [
-                FieldProblem(detail=e.error.message, pointer=f"#{e.error.target}")
+                FieldProblem(
+                    detail=e.error.message, pointer=f"#{e.error.target}", code=e.error.code
+                )
                 for e in self.errors
             ]
             raise ProblemError(ProblemKind.UNPROCESSABLE, self.errors[0].error.message, errors)
+
+    def response(self) -> SummarizeResponse:
+        """Answer for the batch.
+
+        Raises:
+            ProblemError: 422 or 500, no document has a summary.
+        """
+        self.require_summaries(1)
         return SummarizeResponse(
-            id=request_id,
-            model_version=model_version,
+            id=self.request_id,
+            model_version=self.model_version,
             documents=self.documents,
             errors=self.errors,
         )
@@ -70,8 +86,15 @@ class SummarizeEndpoint:
         Raises:
             ProblemError: 413, too much text; 429, the queue is full; 503, not ready.
         """
-        check_n_characters(body, self._settings.max_characters)
-        return RequestWork(self.host, body, self._metrics, stage_times_of(request))
+        n_characters = check_n_characters(body, self._settings.max_characters)
+        log_fields_of(request).update(
+            documents=len(body.input_documents()),
+            characters=n_characters,
+            modelVersion=self.host.summarizer.bundle.version,
+        )
+        return RequestWork(
+            self.host, body, self._metrics, stage_times_of(request), request.state.request_id
+        )
 
     async def summarize(self, request: Request, body: SummarizeRequest) -> Batch:
         """Summarize all documents of a request.
@@ -82,13 +105,10 @@ class SummarizeEndpoint:
             CallerGoneError: the client has gone.
         """
         timeout_s = read_timeout(request.headers, self._settings.deadline_s)
-        batch = Batch()
         with self.admit(request, body) as work:
+            batch = Batch(request_id=request.state.request_id, model_version=work.model_version)
             try:
                 await work_for_caller(request.receive, timeout_s, lambda: work.run(batch.take))
-            except CallerGoneError as error:
-                self._count_given_up(work, error)
-                raise
             except DeadlineError as error:
                 self._count_given_up(work, error)
                 raise _deadline_problem(work, timeout_s) from error
@@ -112,11 +132,10 @@ class SummarizeEndpoint:
     def _count_given_up(self, work: RequestWork, error: Exception) -> None:
         if isinstance(error, CallerGoneError):
             reason = Rejection.CLIENT_GONE
-        elif isinstance(error, DeadlineError):
+        else:
             is_at_work = work.has_begun
             reason = Rejection.DEADLINE_AT_WORK if is_at_work else Rejection.DEADLINE_IN_QUEUE
-        else:
-            return
+            self._metrics.documents.labels("expired").inc(work.n_unfinished)
         self._metrics.rejections.labels(reason).inc()
 
 
@@ -131,8 +150,11 @@ def check_n_documents(value: object, max_documents: int) -> None:
         _check_size(len(documents), max_documents, "documents", "#/documents")
 
 
-def check_n_characters(body: SummarizeRequest, max_characters: int) -> None:
+def check_n_characters(body: SummarizeRequest, max_characters: int) -> int:
     """Check how much text a request holds, in code points.
+
+    Returns:
+        The code points of all its texts.
 
     Raises:
         ProblemError: 413.
@@ -140,6 +162,7 @@ def check_n_characters(body: SummarizeRequest, max_characters: int) -> None:
     n_characters = sum(len(document.text) for document in body.input_documents())
     pointer = "#/text" if body.documents is None else "#/documents"
     _check_size(n_characters, max_characters, "characters of text", pointer)
+    return n_characters
 
 
 def _check_size(n: int, limit: int, unit: str, pointer: str) -> None:

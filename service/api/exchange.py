@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.health import PROBES, Health
-from service.api.logs import FIELDS
+from service.api.logs import FIELDS, log_fields_of
 from service.api.metrics import Metrics
-from service.api.problems import ProblemError, ProblemKind, problem_response
+from service.api.problems import internal_problem, problem_response
+from service.api.stage_times import stage_times_of
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _MAX_PATH_CHARACTERS = 200
@@ -75,7 +76,7 @@ class ExchangeObserver:
             _LOGGER.exception("unforeseen error", extra={FIELDS: {"requestId": request_id}})
             if status:  # half an answer is out: let the server cut the connection
                 raise
-            await problem_response(request, _internal())(scope, receive, send_with_id)
+            await problem_response(request, internal_problem())(scope, receive, send_with_id)
         finally:
             self._record(request, status, perf_counter() - started_s)
 
@@ -85,17 +86,18 @@ class ExchangeObserver:
         self._metrics.request_seconds.labels(route).observe(duration_s)
         fields = {
             "method": request.method,
-            "path": request.url.path[:_MAX_PATH_CHARACTERS],
+            "route": route,
+            "path": request.scope["path"][:_MAX_PATH_CHARACTERS],
             "status": status,
             "durationS": round(duration_s, 6),
             "requestId": request.state.request_id,
+            **log_fields_of(request),
+            **_stage_fields(request),
         }
         level = logging.DEBUG if route in PROBES else logging.INFO
         _LOGGER.log(level, "answered", extra={FIELDS: fields})
 
 
-def _internal() -> ProblemError:
-    return ProblemError(
-        ProblemKind.INTERNAL,
-        "expected to answer, met an unforeseen error; report the requestId to the operator",
-    )
+def _stage_fields(request: Request) -> dict[str, float]:
+    times = stage_times_of(request)
+    return {f"{name}S": round(seconds, 6) for name, seconds in times.items()} if times else {}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from service.api.json_route import JsonRequest, check_content, parse_json
+from service.api.json_route import BodyLimits, JsonRequest, check_content, parse_json
 from service.api.open_inference_schemas import InferRequest
 from service.api.problems import ProblemError, ProblemKind, validation_problem
 from service.api.schemas import InputDocument, SummarizeRequest
@@ -13,13 +13,13 @@ from service.api.tensor_bytes import HEADER_LENGTH, OCTETS, read_texts
 
 
 async def read_infer_request(
-    request: Request, max_body_bytes: int
+    request: Request, limits: BodyLimits
 ) -> tuple[InferRequest, list[str]]:
     """Read the request of an inference, and the texts from its JSON or from behind it.
 
     Args:
         request: unread.
-        max_body_bytes: largest body that is read.
+        limits: of the body.
 
     Returns:
         The request, and the text of each document.
@@ -31,7 +31,7 @@ async def read_infer_request(
     if content_type == OCTETS:  # as the protocol has it, or none, as Triton's client does
         content_type = "application/json"
     check_content(content_type, request.headers.get("content-encoding"))
-    body = await JsonRequest(request, max_body_bytes, check=lambda _: None).body()
+    body = await JsonRequest(request, limits, check=lambda _: None).body()
     n_json = _read_header_length(request.headers.get(HEADER_LENGTH), len(body))
     try:
         asked = InferRequest.model_validate(parse_json(body[:n_json]))

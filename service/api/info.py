@@ -2,8 +2,10 @@
 
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter
@@ -67,6 +69,7 @@ class Limits(_Model):
         description="Tokens that may wait, in force for each class of work; 0 before the warm-up."
     )
     deadline_s: float
+    upload_s: float
     drain_s: float
     keep_alive_s: int
     graceful_shutdown_s: int
@@ -122,7 +125,7 @@ def describe_service(
             **settings.model_dump(include=set(Limits.model_fields) - {"max_queue_tokens"}),
             max_queue_tokens=dict(queue_limits),
         ),
-        versions=find_versions(),
+        versions=dict(find_versions()),
         cpu=read_cpu(),
         quality=[entry.model_dump(by_alias=True) for entry in manifest.quality],
         faithfulness=manifest.faithfulness.model_dump(by_alias=True)
@@ -131,7 +134,8 @@ def describe_service(
     )
 
 
-def find_versions() -> dict[str, str]:
+@cache
+def find_versions() -> Mapping[str, str]:
     """Find the versions of Python and of each package; "not installed" in a bare checkout."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
@@ -139,7 +143,7 @@ def find_versions() -> dict[str, str]:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = "not installed"
-    return versions
+    return MappingProxyType(versions)
 
 
 def read_cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> CpuInfo:

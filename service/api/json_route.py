@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable, Coroutine, Mapping
 from email.message import Message
-from typing import Any
+from typing import Any, NamedTuple
 
+import anyio
 from fastapi.routing import APIRoute
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from service.api.accept import JSON, choose_media_type
+from service.api.caller import CallerGoneError
 from service.api.problems import FieldProblem, ProblemError, ProblemKind
 
 MAX_NAMES = 50
@@ -18,35 +20,55 @@ MAX_NAMES = 50
 CheckJson = Callable[[object], None]
 
 
+class BodyLimits(NamedTuple):
+    """How much of a body is read, and for how long.
+
+    Attributes:
+        max_bytes: largest body that is read.
+        upload_s: seconds for it to come whole: a client that never ends must not hold what it sent.
+    """
+
+    max_bytes: int
+    upload_s: float
+
+
 class JsonRequest(Request):
     """A request whose body is read up to a limit and parsed strictly.
 
     Args:
         request: the request as the framework made it.
-        max_body_bytes: largest body that is read.
+        limits: of the body.
         check: refuses a parsed body by raising a ProblemError, before a schema sees it.
     """
 
-    def __init__(self, request: Request, max_body_bytes: int, check: CheckJson) -> None:
+    def __init__(self, request: Request, limits: BodyLimits, check: CheckJson) -> None:
         super().__init__(request.scope, request.receive)
-        self._max_body_bytes = max_body_bytes
+        self._limits = limits
         self._check = check
 
     async def body(self) -> bytes:
         """Read the body, refusing as soon as it is known to be too long.
 
         Raises:
-            ProblemError: 413, by Content-Length or by what has come.
+            ProblemError: 408, it has not come whole in time; 413, by Content-Length or by what has
+                come.
+            CallerGoneError: the client has gone before it was whole.
         """
         if not hasattr(self, "_body"):
             declared = self.headers.get("content-length", "")
-            if declared.isdecimal() and int(declared) > self._max_body_bytes:
+            if declared.isdecimal() and int(declared) > self._limits.max_bytes:
                 raise self._too_large(f"{declared} (Content-Length)")
             received = bytearray()
-            async for chunk in self.stream():
-                received += chunk
-                if len(received) > self._max_body_bytes:
-                    raise self._too_large(f"at least {len(received)}")
+            try:
+                with anyio.fail_after(self._limits.upload_s):
+                    async for chunk in self.stream():
+                        received += chunk
+                        if len(received) > self._limits.max_bytes:
+                            raise self._too_large(f"at least {len(received)}")
+            except ClientDisconnect as error:
+                raise CallerGoneError from error
+            except TimeoutError as error:
+                raise self._too_slow(len(received)) from error
             self._body = bytes(received)
         return self._body
 
@@ -61,22 +83,30 @@ class JsonRequest(Request):
         self._check(value)
         return value
 
+    def _too_slow(self, n_received: int) -> ProblemError:
+        return ProblemError(
+            ProblemKind.SLOW_BODY,
+            f"expected the whole body within {self._limits.upload_s:g} s, got {n_received} bytes "
+            "of it; send it faster, or less at once",
+            headers={"Connection": "close"},
+        )
+
     def _too_large(self, got: str) -> ProblemError:
         return ProblemError(
             ProblemKind.TOO_LARGE,
-            f"expected a body of at most {self._max_body_bytes} bytes, got {got}; "
+            f"expected a body of at most {self._limits.max_bytes} bytes, got {got}; "
             "send fewer or shorter documents a request",
             headers={"Connection": "close"},  # the rest of the body is not read
         )
 
 
-def json_route(max_body_bytes: int, check: CheckJson) -> type[APIRoute]:
+def json_route(limits: BodyLimits, check: CheckJson) -> type[APIRoute]:
     """Make the class of the routes that take JSON.
 
     `request.state.media_type` tells what the client wants, of what the route's description offers.
 
     Args:
-        max_body_bytes: largest body that is read.
+        limits: of the body.
         check: refuses a parsed body by raising a ProblemError. A schema makes an error for every
             item that is wrong, so what bounds their number is checked here, before it.
     """
@@ -92,7 +122,7 @@ def json_route(max_body_bytes: int, check: CheckJson) -> type[APIRoute]:
                 check_content(
                     request.headers.get("content-type"), request.headers.get("content-encoding")
                 )
-                json_request = JsonRequest(request, max_body_bytes, check)
+                json_request = JsonRequest(request, limits, check)
                 if not await json_request.body():
                     raise _not_json("nothing")
                 return await handle(json_request)
@@ -150,7 +180,9 @@ def parse_json(body: bytes) -> object:
     except UnicodeDecodeError as error:
         raise _not_json(f"a byte that is not UTF-8 at offset {error.start}") from error
     except json.JSONDecodeError as error:
-        raise _not_json(f"an error at line {error.lineno} column {error.colno}") from error
+        raise _not_json(
+            f"an error at line {error.lineno} column {error.colno}: {error.msg}"
+        ) from error
     except RecursionError as error:
         raise _not_json("arrays or objects nested too deeply") from error
     except ValueError as error:  # a number of thousands of digits

@@ -7,6 +7,8 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
+from starlette.requests import Request
+
 from service.errors import PatsumError
 
 FIELDS = "fields"
@@ -43,6 +45,17 @@ def describe_error(error: BaseException) -> dict[str, Any]:
     if isinstance(error, PatsumError):
         described["message"] = str(error)
     return described
+
+
+def log_fields_of(request: Request) -> dict[str, Any]:
+    """Give what the log line of a request will say beside its route and status; add to it.
+
+    Sizes, times and names only: never a word of a text.
+    """
+    if not hasattr(request.state, "log_fields"):
+        request.state.log_fields = {}
+    fields: dict[str, Any] = request.state.log_fields
+    return fields
 
 
 def configure_logging(level: str) -> None:

@@ -50,7 +50,7 @@ class Metrics:
         )
         self.documents = Counter(
             "patsum_documents",
-            "Documents by outcome: summarized or refused.",
+            "Documents by outcome: summarized, refused, failed (our bug), expired (deadline).",
             ("outcome",),
             registry=self.registry,
         )

@@ -12,11 +12,12 @@ import anyio
 import anyio.to_thread
 
 from service.api.admission import Lane, LaneName, Place, estimate_tokens
+from service.api.answer import answer_document
 from service.api.health import Health
 from service.api.logs import FIELDS
 from service.api.metrics import Metrics, Rejection
 from service.api.problems import ProblemError
-from service.api.schemas import InputDocument, SummarizeRequest
+from service.api.schemas import DocumentResult, InputDocument, SummarizeRequest
 from service.api.settings import Settings
 from service.errors import PatsumError
 from service.inference.explain import ExplainMethod
@@ -31,6 +32,7 @@ _WARM_UP_TEXT = " ".join(
 )
 _N_WARM_UPS = 3
 _CHARACTERS_PER_SENTENCE = 100
+_CHECK_AGAIN_S = 5.0
 
 
 class ModelHost:
@@ -59,7 +61,9 @@ class ModelHost:
             name: Lane(name, n, settings.max_queue_s, settings.max_queue_tokens, metrics)
             for name, n in n_workers.items()
         }
-        self._threads = ThreadPoolExecutor(sum(n_workers.values()), "patsum-worker")
+        # One thread more than workers: for the check of a model that is in doubt.
+        self._threads = ThreadPoolExecutor(sum(n_workers.values()) + 1, "patsum-worker")
+        self._is_in_doubt = anyio.Event()
 
     @property
     def summarizer(self) -> Summarizer:
@@ -68,11 +72,7 @@ class ModelHost:
         Raises:
             ProblemError: 503, it is not ready.
         """
-        try:
-            self._health.require_model()
-        except ProblemError:
-            self._metrics.rejections.labels(Rejection.NOT_READY).inc()
-            raise
+        self._health.require_model()
         assert self._summarizer is not None, "ready means loaded"
         return self._summarizer
 
@@ -99,7 +99,7 @@ class ModelHost:
             ) from error
         self._summarizer = summarizer
         for lane in self._lanes.values():
-            lane.observe_work(tokens_per_s, 1.0)
+            lane.learn(tokens_per_s, 1.0)
         self._metrics.model_info.labels(summarizer.bundle.version).set(1)
         self._health.become_ready()
         fields = {
@@ -122,7 +122,11 @@ class ModelHost:
         Raises:
             ProblemError: 429, the queue is full; 503, the model is not ready.
         """
-        max_tokens = self.summarizer.bundle.encoder.settings.max_tokens
+        try:
+            max_tokens = self.summarizer.bundle.encoder.settings.max_tokens
+        except ProblemError:
+            self._metrics.rejections.labels(Rejection.NOT_READY).inc()
+            raise
         lane = self._lanes[LaneName.ATTENTION]
         documents = request.input_documents()
         costs = [estimate_tokens(document.text, max_tokens) for document in documents]
@@ -132,17 +136,22 @@ class ModelHost:
             costs = [cost * n for cost, n in zip(costs, runs, strict=True)]
         return lane.admit(costs)
 
-    async def summarize(self, document: InputDocument, request: SummarizeRequest) -> Summary:
+    async def summarize(
+        self, document: InputDocument, request: SummarizeRequest
+    ) -> tuple[Summary, DocumentResult]:
         """Summarize one document, whose turn has come, as its request asks.
 
         When the task is cancelled the run of the model ends early, and only then the task.
+
+        Returns:
+            The summary, and how the API answers it.
 
         Raises:
             InputError: the document cannot be summarized.
             ProblemError: 503, the model is not ready.
         """
         stop = StopSignal()
-        work = partial(_summarize, self.summarizer, document.text, request, stop)
+        work = partial(_summarize, self.summarizer, document, request, stop)
         future = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             return await asyncio.shield(future)
@@ -153,18 +162,34 @@ class ModelHost:
             future.exception()  # seen: nobody else will ask for it
             raise
 
-    async def check_model(self) -> None:
-        """Run the model on a known text after an unforeseen error, and be failed if it fails too.
+    def doubt(self) -> None:
+        """Have the model checked soon: something that was not foreseen has happened in its work."""
+        self._is_in_doubt.set()
 
-        One poisonous document must not take the service down; a broken model must.
+    async def keep_checking(self) -> None:
+        """Check the model whenever it is in doubt, for as long as the process lives.
+
+        One poisonous document must not take the service down, a broken model must, and one that
+        works again must bring it back.
         """
-        if self._summarizer is None:
-            return
+        while True:
+            await self._is_in_doubt.wait()
+            self._is_in_doubt = anyio.Event()
+            while (failure := await self._check_model()) is not None:
+                self._health.become_failed(failure)
+                await anyio.sleep(_CHECK_AGAIN_S)
+            self._health.become_ready()
+
+    async def _check_model(self) -> str | None:
+        """Run the model on a known text; give its failure in words."""
+        assert self._summarizer is not None, "doubt comes after the first work"
+        work = partial(self._summarizer.summarize, _WARM_UP_TEXT)
         try:
-            await anyio.to_thread.run_sync(self._summarizer.summarize, _WARM_UP_TEXT)
+            await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except Exception as error:
             _LOGGER.exception("the model fails on the text of the warm-up")
-            self._health.become_failed(f"the model fails with {type(error).__name__}; see the log")
+            return f"the model fails with {type(error).__name__}; see the log"
+        return None
 
     def _estimate_removals(self, text: str) -> int:
         n_sentences = len(text) // _CHARACTERS_PER_SENTENCE
@@ -184,17 +209,9 @@ class ModelHost:
 
 
 def _summarize(
-    summarizer: Summarizer, text: str, request: SummarizeRequest, stop: StopSignal
-) -> Summary:
-    options = request.explain
-    return summarizer.summarize(
-        text,
-        rule=request.length_rule(),
-        order=request.sort_by,
-        redundancy=request.redundancy,
-        explain=options.method if options else None,
-        top_k=options.top_k if options else 1,
-        return_all_scores=request.return_all_scores,
-        long_input=request.long_input,
-        stop=stop,
+    summarizer: Summarizer, document: InputDocument, request: SummarizeRequest, stop: StopSignal
+) -> tuple[Summary, DocumentResult]:
+    summary = summarizer.summarize(document.text, **request.summarizer_options(), stop=stop)
+    return summary, answer_document(
+        str(document.id), document.text, summary, request.string_index_type
     )

@@ -1,21 +1,21 @@
 """The answer as a stream: one line of JSON for each document, in their order, as they are done."""
 
-import logging
 from collections.abc import Callable
 
+import anyio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.api.accept import NDJSON
 from service.api.caller import CallerGoneError, DeadlineError, work_for_caller
-from service.api.logs import FIELDS
 from service.api.problems import encode_ascii_json
 from service.api.request_work import Outcome, RequestWork
 from service.api.schemas import DocumentError, DocumentLine, ErrorLine
 
 OnGivenUp = Callable[[Exception], None]
 
-_LOGGER = logging.getLogger("patsum.stream")
+_LAST_LINES_S = 2.0
+"""Time to take what is left when the deadline has passed, or all is done."""
 
 
 class DocumentStream(Response):
@@ -27,7 +27,7 @@ class DocumentStream(Response):
         work: admitted; this response ends it.
         request_id: for each line.
         timeout_s: seconds for the whole stream.
-        on_given_up: told when the client has gone, the time has passed, or we failed.
+        on_given_up: told when the client has gone or the time has passed.
     """
 
     media_type = NDJSON
@@ -62,20 +62,13 @@ class DocumentStream(Response):
             await send(start)
             try:
                 await work_for_caller(receive, self._timeout_s, lambda: self._work.run(send_line))
-            except CallerGoneError as error:
+            except (CallerGoneError, DeadlineError) as error:
                 self._on_given_up(error)
-                return
-            except Exception as error:  # noqa: BLE001  # the answer has begun: it goes into its lines
-                self._on_given_up(error)
-                for i in range(self._n_sent, len(self._work.documents)):
-                    await send_line(self._give_up(i, error))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    def _give_up(self, i: int, error: Exception) -> DocumentError:
-        if isinstance(error, DeadlineError):
-            message = "expected to be done before the deadline, was not; send fewer documents"
-            return self._work.error_of(i, "DeadlineExceeded", message)
-        fields = {"requestId": self._request_id}
-        _LOGGER.error("unforeseen error in a stream", exc_info=error, extra={FIELDS: fields})
-        message = "expected to answer, met an unforeseen error; report the id to the operator"
-        return self._work.error_of(i, "InternalError", message)
+                if isinstance(error, CallerGoneError):
+                    return
+        with anyio.move_on_after(_LAST_LINES_S) as last_lines:
+            for i in range(self._n_sent, len(self._work.documents)):
+                await send_line(self._work.outcome_or_deadline(i))
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        if last_lines.cancelled_caught:  # a client that does not read: its connection is cut
+            self._on_given_up(CallerGoneError())

@@ -17,6 +17,7 @@ from service.api.health import Health
 from service.api.infer_request import read_infer_request, refuse_tensors, to_summarize_request
 from service.api.infer_response import to_infer_response
 from service.api.info import find_versions
+from service.api.json_route import BodyLimits
 from service.api.model_host import ModelHost
 from service.api.open_inference_schemas import (
     InferResponse,
@@ -27,9 +28,10 @@ from service.api.open_inference_schemas import (
     ServerReady,
     TensorMetadata,
 )
-from service.api.problems import AsciiJsonResponse, ProblemError, ProblemKind
-from service.api.request_work import stage_times_of
+from service.api.problems import AsciiJsonResponse, ProblemError, ProblemKind, internal_problem
+from service.api.request_work import INTERNAL_ERROR
 from service.api.settings import Settings
+from service.api.stage_times import stage_times_of
 
 EXTENSIONS = ["binary_tensor_data"]
 PLATFORM = "onnxruntime_onnx"
@@ -47,6 +49,7 @@ def open_inference_router(
     """
     router = APIRouter(prefix="/v2", tags=["open inference"])
     host = endpoint.host
+    limits = BodyLimits(settings.max_body_bytes, settings.upload_s)
 
     async def check_model(model_name: str) -> None:
         _check_known("model", model_name, host.summarizer.bundle.manifest.name)
@@ -77,7 +80,8 @@ def open_inference_router(
         return _answer(_describe_model(host))
 
     async def model_ready() -> Response:
-        """Tell that this model is verified and warm."""
+        """Tell that this model is verified and warm, and not draining."""
+        health.require_ready()
         name = host.summarizer.bundle.manifest.name
         return _answer(ModelReady(name=name, ready=True))
 
@@ -87,12 +91,14 @@ def open_inference_router(
         `scores` has a row for each document: the scores of the summary's sentences in their order,
         filled up with -1 to the longest row.
         """
-        asked, texts = await read_infer_request(request, settings.max_body_bytes)
+        asked, texts = await read_infer_request(request, limits)
         check_n_documents({"documents": texts}, settings.max_documents)
         body = to_summarize_request(asked, texts)
         batch = await endpoint.summarize(request, body)
         if batch.errors:
             first = batch.errors[0]
+            if first.error.code == INTERNAL_ERROR:
+                raise internal_problem()
             raise refuse_tensors(f"text[{first.id}]: {first.error.message}")
         response = to_infer_response(
             asked, batch.documents, host.summarizer.bundle.manifest.name, _version(host)

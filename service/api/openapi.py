@@ -23,6 +23,7 @@ REFUSALS: Mapping[str, str] = {
     "401": "The service has a key, and `Authorization: Bearer KEY` is missing or wrong.",
     "404": "There is no such model or version.",
     "406": "The Accept header takes nothing that is offered.",
+    "408": "The body did not come in time.",
     "413": "The body, its documents or its text are over a limit.",
     "415": "The body is of another media type, or compressed.",
     "422": "A field is wrong, or no document could be summarized.",
@@ -32,7 +33,7 @@ REFUSALS: Mapping[str, str] = {
     "504": "The deadline passed, in the queue or in work.",
 }
 
-_WORK = ("400", "401", "413", "415", "429", "500", "503", "504")
+_WORK = ("400", "401", "408", "413", "415", "429", "500", "503", "504")
 _EXAMPLE_TEXT = (
     "The ferry left before dawn. Nobody expected fog. By noon it was back in the harbour."
 )

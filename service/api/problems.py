@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 from urllib.parse import quote
@@ -12,8 +13,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.api.logs import log_fields_of
+
 MAX_ERRORS = 20
 """Most errors listed in one problem; a body can hold more mistakes than anyone wants to read."""
+
+FIELD_NAMES = (
+    "documents", "text", "id", "language", "sentenceCount", "ratio", "maxCharacters", "sortBy",
+    "stringIndexType", "longInput", "redundancy", "returnAllScores", "explain", "method", "topK",
+)  # fmt: skip
+"""What a wrong name is compared with; a test holds it against the schema."""
 
 _MAX_NAME_CHARACTERS = 100
 
@@ -27,6 +36,7 @@ class ProblemKind(Enum):
     NOT_FOUND = (404, "not-found", "There is nothing at this path")
     METHOD_NOT_ALLOWED = (405, "method-not-allowed", "This path does not take this method")
     NOT_ACCEPTABLE = (406, "not-acceptable", "The asked media type is not offered")
+    SLOW_BODY = (408, "slow-body", "The body did not come in time")
     TOO_LARGE = (413, "too-large", "The request is over a limit")
     UNSUPPORTED_MEDIA = (415, "unsupported-media", "The body comes in a form that is not read")
     UNPROCESSABLE = (422, "unprocessable", "The request has no usable meaning")
@@ -49,6 +59,9 @@ class FieldProblem(BaseModel):
 
     detail: str = Field(description="What was expected, and what came.")
     pointer: str = Field(description="JSON pointer to the value, as a URI fragment.")
+    code: str | None = Field(
+        None, description="Of a document without a summary, as in `errors` of a batch."
+    )
 
 
 class Problem(BaseModel):
@@ -108,20 +121,29 @@ class AsciiJsonResponse(Response):
         return encode_ascii_json(content)
 
 
+def internal_problem() -> ProblemError:
+    """Make the refusal that carries nothing but the request id."""
+    return ProblemError(
+        ProblemKind.INTERNAL,
+        "expected to answer, met an unforeseen error; report the requestId to the operator",
+    )
+
+
 def problem_response(request: Request, error: ProblemError) -> Response:
     """Write a refusal as a problem document, or as its path's protocol demands."""
-    if is_open_inference(request.url.path):
+    log_fields_of(request)["problem"] = error.kind.slug
+    if is_open_inference(request.scope["path"]):
         return _open_inference_error(error)
     problem = Problem(
         type=f"urn:patsum:problem:{error.kind.slug}",
         title=error.kind.title,
         status=error.kind.status,
         detail=error.detail,
-        instance=request.url.path,
+        instance=request.scope["path"],
         request_id=request.state.request_id,
         errors=list(error.errors[:MAX_ERRORS]),
     )
-    content = problem.model_dump(by_alias=True)
+    content = problem.model_dump(by_alias=True, exclude_none=True)
     if not error.errors:
         del content["errors"]
     return AsciiJsonResponse(
@@ -163,10 +185,9 @@ def validation_problem(errors: Sequence[Mapping[str, Any]]) -> ProblemError:
             are put into words.
     """
     field_problems = [_field_problem(error) for error in errors[:MAX_ERRORS]]
-    detail = (
-        f"expected a body as in /docs, got one with at least {len(errors)} mistake(s); "
-        "mend `errors`"
-    )
+    first = field_problems[0]
+    more = "" if len(errors) == 1 else f", the first of {len(errors)} mistakes"
+    detail = f"{first.detail} (at {first.pointer}{more})"
     return ProblemError(ProblemKind.UNPROCESSABLE, detail, field_problems)
 
 
@@ -194,9 +215,7 @@ def _field_detail(error: Mapping[str, Any]) -> str:
     message = str(error["msg"])
     match error["type"]:
         case "extra_forbidden":
-            return (
-                "expected a field listed in /docs, got an unknown one; remove it or mend its name"
-            )
+            return "expected a field listed in /docs, got an unknown one; " + _name_hint(error)
         case "missing":
             return "expected this field, got nothing; add it"
         case "string_unicode":
@@ -204,9 +223,19 @@ def _field_detail(error: Mapping[str, Any]) -> str:
         case "length_rules" | "document_source" | "duplicate_id":
             return message
     expected = message.removeprefix("Input should be ")
+    if error["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        expected = "an object"
+    elif error["type"] == "enum":
+        expected = f"{expected}, spelled exactly so"
     if expected.startswith(("less", "greater")):
         expected = f"a number {expected}"
     return f"expected {expected[:1].lower()}{expected[1:]}, got {_describe(error['input'])}"
+
+
+def _name_hint(error: Mapping[str, Any]) -> str:
+    """Tell which field a wrong name may have meant, without quoting the name."""
+    near = get_close_matches(str(error["loc"][-1])[:_MAX_NAME_CHARACTERS], FIELD_NAMES, 1)
+    return f"did you mean {near[0]}?" if near else "remove it or mend its name"
 
 
 def _describe(value: object) -> str:

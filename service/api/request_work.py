@@ -1,12 +1,12 @@
 """The work of one request: its documents admitted together, done side by side, given in order."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Self
 
 import anyio
-from starlette.requests import Request
 
-from service.api.answer import answer_document
+from service.api.logs import FIELDS
 from service.api.metrics import Metrics
 from service.api.model_host import ModelHost
 from service.api.problems import json_pointer
@@ -20,8 +20,14 @@ from service.api.schemas import (
 from service.api.stage_times import StageTimes
 from service.errors import InputError
 
+INTERNAL_ERROR = "InternalError"
+"""The code of a document that met our own bug."""
+
 Outcome = DocumentResult | DocumentError
 Deliver = Callable[[Outcome], Awaitable[None]]
+
+_LOGGER = logging.getLogger("patsum.work")
+_INTERNAL = "expected to answer, met an unforeseen error; report the request's id to the operator"
 
 
 class RequestWork:
@@ -34,15 +40,26 @@ class RequestWork:
         body: the request.
         metrics: where documents are counted.
         times: where the stages add up.
+        request_id: for the log.
+
+    Attributes:
+        documents: of the request, each with an id.
+        model_version: of the model that works on them.
 
     Raises:
         ProblemError: 429, the queue is full; 503, the model is not ready.
     """
 
     def __init__(
-        self, host: ModelHost, body: SummarizeRequest, metrics: Metrics, times: StageTimes
+        self,
+        host: ModelHost,
+        body: SummarizeRequest,
+        metrics: Metrics,
+        times: StageTimes,
+        request_id: str,
     ) -> None:
         self._host = host
+        self._request_id = request_id
         self._body = body
         self._metrics = metrics
         self._times = times
@@ -50,7 +67,7 @@ class RequestWork:
         self._languages = host.summarizer.bundle.manifest.languages
         self.model_version = host.summarizer.bundle.version
         self._places = host.admit(body)
-        self._outcomes: list[Outcome | Exception | None] = [None] * len(self.documents)
+        self._outcomes: list[Outcome | None] = [None] * len(self.documents)
         self._are_done = [anyio.Event() for _ in self.documents]
 
     def __enter__(self) -> Self:
@@ -59,6 +76,10 @@ class RequestWork:
 
     def __exit__(self, *_: object) -> None:
         """Leave the queue with every document that is still in it."""
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave the queue; a second time does nothing."""
         for place in self._places:
             place.leave()
 
@@ -67,33 +88,39 @@ class RequestWork:
         """Whether the turn of any document has come."""
         return any(place.has_begun for place in self._places)
 
+    @property
+    def n_unfinished(self) -> int:
+        """How many documents have come to nothing yet."""
+        return self._outcomes.count(None)
+
     async def run(self, deliver: Deliver) -> None:
-        """Summarize the documents; a bad one fails alone.
+        """Summarize the documents; a bad one fails alone, and so does one that meets our own bug.
 
         Args:
             deliver: called with each document's result or error, in the order of the request, as
-                soon as it and all before it are done.
-
-        Raises:
-            Exception: the first one that was not foreseen; the other documents are given up.
+                soon as it and all before it are done; it must not raise.
         """
-        failure: Exception | None = None
-        async with anyio.create_task_group() as tasks:
-            for i in range(len(self.documents)):
-                tasks.start_soon(self._work_on, i)
-            for i, is_done in enumerate(self._are_done):
-                await is_done.wait()
-                outcome = self._outcomes[i]
-                assert outcome is not None, "done means that there is an outcome"
-                if isinstance(outcome, Exception):
-                    failure = outcome
-                    tasks.cancel_scope.cancel()
-                    break
-                await deliver(outcome)
-        if failure is not None:
-            raise failure
+        try:
+            async with anyio.create_task_group() as tasks:
+                for i in range(len(self.documents)):
+                    tasks.start_soon(self._work_on, i)
+                for i, is_done in enumerate(self._are_done):
+                    await is_done.wait()
+                    outcome = self._outcomes[i]
+                    assert outcome is not None, "done means that there is an outcome"
+                    await deliver(outcome)
+        finally:
+            self.leave()  # before anything more is sent: a slow reader must not hold the queue
 
-    def error_of(self, i: int, code: str, message: str) -> DocumentError:
+    def outcome_or_deadline(self, i: int) -> Outcome:
+        """Give what the i-th document came to, or say that its time was up."""
+        return self._outcomes[i] or self._error_of(
+            i,
+            "DeadlineExceeded",
+            "expected to be done before the deadline, was not; send fewer documents",
+        )
+
+    def _error_of(self, i: int, code: str, message: str) -> DocumentError:
         """Write an error for the text of the i-th document."""
         target = json_pointer(self._body.text_location(i)).removeprefix("#")
         return DocumentError(
@@ -104,9 +131,12 @@ class RequestWork:
     async def _work_on(self, i: int) -> None:
         try:
             self._outcomes[i] = await self._summarize(i)
-        except Exception as error:  # noqa: BLE001  # raised where all documents come together
-            self._outcomes[i] = error
-            await self._host.check_model()
+        except Exception:
+            fields = {"requestId": self._request_id}
+            _LOGGER.exception("unforeseen error in a document", extra={FIELDS: fields})
+            self._outcomes[i] = self._error_of(i, INTERNAL_ERROR, _INTERNAL)
+            self._metrics.documents.labels("failed").inc()
+            self._host.doubt()
         self._are_done[i].set()
 
     async def _summarize(self, i: int) -> Outcome:
@@ -115,7 +145,7 @@ class RequestWork:
         try:
             check_language(document, self._languages)
             async with place.turn():
-                summary = await self._host.summarize(document, self._body)
+                summary, result = await self._host.summarize(document, self._body)
         except InputError as error:
             place.leave()
             self._metrics.documents.labels("refused").inc()
@@ -125,14 +155,12 @@ class RequestWork:
         self._metrics.documents.labels("summarized").inc()
         self._metrics.sentences.inc(summary.statistics.sentences_count)
         self._metrics.tokens.inc(summary.statistics.tokens_count)
-        return answer_document(
-            str(document.id), document.text, summary, self._body.string_index_type
-        )
+        return result
 
     def _refusal(self, i: int, error: InputError) -> DocumentError:
         if error.pointer != "/language":
-            return self.error_of(i, "InvalidDocument", str(error))
-        refusal = self.error_of(i, "UnsupportedLanguage", str(error))
+            return self._error_of(i, "InvalidDocument", str(error))
+        refusal = self._error_of(i, "UnsupportedLanguage", str(error))
         target = refusal.error.target.removesuffix("/text") + "/language"
         return refusal.model_copy(
             update={"error": refusal.error.model_copy(update={"target": target})}
@@ -157,12 +185,3 @@ def check_language(document: InputDocument, languages: tuple[str, ...]) -> None:
             "leave such documents out, or load a bundle for their language",
             "/language",
         )
-
-
-def stage_times_of(request: Request) -> StageTimes:
-    """Give the times of a request, made when first asked for."""
-    if not hasattr(request.state, "stage_times"):
-        request.state.stage_times = StageTimes()
-    times = request.state.stage_times
-    assert isinstance(times, StageTimes), "nobody else uses that name"
-    return times

@@ -1,5 +1,6 @@
 """The two routes that summarize: for programs, as a whole or in lines, and for people."""
 
+from anyio import to_thread
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,11 +8,11 @@ from starlette.responses import Response
 from service.api.accept import NDJSON
 from service.api.endpoint import SummarizeEndpoint, check_n_documents
 from service.api.explain_page import EXPLAIN_PAGE, HTML, ExplainPage, explain_page_request
-from service.api.json_route import json_route
+from service.api.json_route import BodyLimits, json_route
 from service.api.problems import AsciiJsonResponse
-from service.api.request_work import stage_times_of
 from service.api.schemas import ExplainOptions, SummarizeRequest, SummarizeResponse
 from service.api.settings import Settings
+from service.api.stage_times import stage_times_of
 
 _IN_LINES: dict[str, object] = {NDJSON: {}}
 
@@ -27,22 +28,22 @@ def summarize_router(endpoint: SummarizeEndpoint, settings: Settings) -> APIRout
         prefix="/v1",
         tags=["summarize"],
         route_class=json_route(
-            settings.max_body_bytes, lambda value: check_n_documents(value, settings.max_documents)
+            BodyLimits(settings.max_body_bytes, settings.upload_s),
+            lambda value: check_n_documents(value, settings.max_documents),
         ),
     )
     page = ExplainPage()
 
     async def respond(request: Request, body: SummarizeRequest) -> SummarizeResponse:
-        batch = await endpoint.summarize(request, body)
-        return batch.response(request.state.request_id, endpoint.host.summarizer.bundle.version)
+        return (await endpoint.summarize(request, body)).response()
 
     async def answer(request: Request, body: SummarizeRequest) -> Response:
         if request.state.media_type == NDJSON:
             return endpoint.stream(request, body)
         if request.state.media_type == HTML:
-            answered: Response = page.answer(
-                body, await respond(request, explain_page_request(body))
-            )
+            response = await respond(request, explain_page_request(body))
+            # In a thread: a page quotes every evidence sentence, and can be long.
+            answered: Response = await to_thread.run_sync(page.answer, body, response)
         else:
             response = await respond(request, body)
             answered = AsciiJsonResponse(response.model_dump(by_alias=True, exclude_none=True))

@@ -153,7 +153,6 @@ class SummarizeRequest(_Model):
             sentence_count=count, ratio=self.ratio, max_characters=self.max_characters
         )
 
-
     def summarizer_options(self) -> SummarizerOptions:
         """Give what `Summarizer.summarize` is asked for, for each document alike."""
         return {

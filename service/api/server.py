@@ -114,8 +114,8 @@ def listen(host: str, port: int) -> socket.socket:
         # without it an answer's second packet waits 40 ms for the client's delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        got = getattr(error, "strerror", None) or "a name that cannot be one"
         raise PatsumError(
-            f"expected to listen on {host}:{port}, got {error.strerror}; "
-            "choose another --host or --port"
+            f"expected to listen on {host}:{port}, got {got}; choose another --host or --port"
         ) from error

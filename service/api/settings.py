@@ -1,10 +1,12 @@
 """How one process runs: every `PATSUM_*` variable of the environment, read once and passed down."""
 
 import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import PatsumError
@@ -58,7 +60,7 @@ class Settings(BaseSettings):
         1, ge=1, le=256, description="Documents explained by occlusion at one time, beside those."
     )
     max_queue_s: float = Field(
-        2.0, gt=0, description="Seconds of work that may wait; more is refused with 429."
+        2.0, gt=0, le=3600, description="Seconds of work that may wait; more is refused with 429."
     )
     max_queue_tokens: int | None = Field(
         None,
@@ -66,10 +68,16 @@ class Settings(BaseSettings):
         description="Tokens that may wait; without it, max_queue_s at the speed that is seen.",
     )
     deadline_s: float = Field(
-        10.0, gt=0, description="Seconds after which a request is given up with 504."
+        10.0, gt=0, le=3600, description="Seconds after which a request is given up with 504."
+    )
+    upload_s: float = Field(
+        10.0, gt=0, le=3600, description="Seconds for a request's body to come whole; then 408."
     )
     drain_s: float = Field(
-        5.0, ge=0, description="Seconds that requests are still taken after SIGTERM, not ready."
+        5.0,
+        ge=0,
+        le=3600,
+        description="Seconds that requests are still taken after SIGTERM, not ready.",
     )
     api_key: SecretStr | None = Field(
         None, description="Bearer keys, separated by commas; without any, requests need none."
@@ -84,6 +92,14 @@ class Settings(BaseSettings):
         30, ge=0, description="Seconds that open requests get to finish after the drain."
     )
     log_level: LogLevel = Field("info", description="Least severe level that is logged.")
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _check_endpoint(cls, value: str | None) -> str | None:
+        """Refuse what no collector can be reached at, before the first trace is lost."""
+        if value is not None and (AnyHttpUrl(value).host or "") == "":
+            raise ValueError("expected a URL such as http://collector:4318")
+        return value
 
     @field_validator("api_key")
     @classmethod
@@ -103,6 +119,7 @@ def read_settings(**given: object) -> Settings:
     Raises:
         PatsumError: a value is of the wrong kind or out of its range.
     """
+    _check_names(os.environ)
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks the values
     except ValidationError as error:
@@ -111,3 +128,23 @@ def read_settings(**given: object) -> Settings:
         raise PatsumError(
             f"{variable}: {first['msg']}, got {first['input']!r}; mend the variable or the option"
         ) from error
+
+
+def _check_names(environment: Mapping[str, str]) -> None:
+    """Refuse a variable of ours that does not exist, and a key that is empty: both open a door.
+
+    Raises:
+        PatsumError: which one, and the nearest name that exists.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    for variable in sorted(environment):
+        name = variable.removeprefix(ENV_PREFIX)
+        if variable.startswith(ENV_PREFIX) and name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {ENV_PREFIX}{near[0]}?" if near else "see `patsum serve --help`"
+            raise PatsumError(f"expected a variable that exists, got {variable}; {hint}")
+    if environment.get(ENV_PREFIX + "API_KEY") == "":
+        raise PatsumError(
+            f"{ENV_PREFIX}API_KEY: expected a key, got an empty one; "
+            "give one, or remove the variable to serve without keys"
+        )

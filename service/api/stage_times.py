@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, fields
 
+from starlette.requests import Request
+
 from service.inference.summarizer import Stages
 
 
@@ -33,6 +35,10 @@ class StageTimes:
         every = [(stage.name, getattr(self, stage.name)) for stage in fields(self)]
         return [(name, seconds) for name, seconds in every if name != "explain" or seconds]
 
+    def __bool__(self) -> bool:
+        """Tell whether any document has been worked on."""
+        return self.infer > 0
+
     def server_timing(self) -> str:
         """Write the value of the header, in milliseconds: `queue;dur=0.1, encode;dur=2.3, …`.
 
@@ -40,3 +46,12 @@ class StageTimes:
             W3C Server Timing.
         """
         return ", ".join(f"{name};dur={seconds * 1e3:.3f}" for name, seconds in self.items())
+
+
+def stage_times_of(request: Request) -> StageTimes:
+    """Give the times of a request, made when first asked for."""
+    if not hasattr(request.state, "stage_times"):
+        request.state.stage_times = StageTimes()
+    times = request.state.stage_times
+    assert isinstance(times, StageTimes), "nobody else uses that name"
+    return times

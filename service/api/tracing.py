@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.health import PROBES
-from service.api.request_work import stage_times_of
+from service.api.stage_times import stage_times_of
 from service.errors import MissingExtraError
 
 if TYPE_CHECKING:

@@ -159,8 +159,8 @@ class Explainer:
     def _reason(
         self, index: int, weights: npt.NDArray[np.float32], output: EngineOutput, top_k: int
     ) -> SelectedReason:
-        ranked = np.argsort(-np.abs(weights), kind="stable").tolist()
-        others = [j for j in ranked if j != index and weights[j] != 0][:top_k]
+        ranked = np.argsort(-np.abs(weights), kind="stable")
+        others = ranked[(ranked != index) & (weights[ranked] != 0)][:top_k].tolist()
         shares = zip(self._pattern_names, output.pattern_shares[index].tolist(), strict=True)
         return SelectedReason(
             index=index,

@@ -179,6 +179,8 @@ class Summarizer:
         began = perf_counter()
         if encoded is None:
             encoded = self.bundle.encoder.encode(text)
+        if stop is not None:
+            stop.check()
         self._check_input(text, encoded, long_input)
         encoded_at = perf_counter()
         output = self.engine.run(encoded, stop)

@@ -161,7 +161,7 @@ def test_in_process_tells_the_same_stages_and_waits_in_its_queue(tiny_bundle, te
     assert count_outcomes(outcomes).n_ok == 20
     stages = [outcome.answer.stages for outcome in outcomes]
     assert all(set(each) == {"queue", "encode", "infer"} for each in stages)
-    assert stages[-1]["queue"] > sum(each["infer"] for each in stages[:-1])
+    assert stages[-1]["queue"] > stages[0]["queue"]
     assert all(outcome.latency_s >= sum(outcome.answer.stages.values()) for outcome in outcomes)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.server_process import ServerProcess, make_text
 
-SOAK_S = float(os.environ.get("PATSUM_MEMORY_SOAK_S", "3600"))
+SOAK_S = float(os.environ.get("SOAK_MEMORY_S", "3600"))
 WARM_UP_S = min(300.0, SOAK_S / 4)
 ALLOWED_GROWTH = 1.1
 

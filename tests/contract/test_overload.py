@@ -18,7 +18,7 @@ from tests.server_process import ServerProcess, make_text
 LONG = 110
 """Sentences of a text that keeps one worker busy for some tenths of a second."""
 
-SOAK_S = float(os.environ.get("PATSUM_SOAK_S", "60"))
+SOAK_S = float(os.environ.get("SOAK_OVERLOAD_S", "60"))
 
 
 def measure_rate(server):

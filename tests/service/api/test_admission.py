@@ -65,7 +65,7 @@ def test_request_larger_than_the_queue_is_admitted_only_when_nothing_waits(make_
 
 def test_limit_and_retry_after_follow_the_speed_that_is_seen(make_lane, metrics):
     lane = make_lane(n_workers=2, max_queue_s=2.0)
-    lane.observe_work(5_000, 10.0)
+    lane.learn(5_000, 10.0)
     assert lane.limit_tokens == gauge(metrics, "queue_limit_tokens") == 2_000
     lane.admit([1_600])
     with pytest.raises(ProblemError) as refusal:

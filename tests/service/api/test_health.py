@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import service.api.app
+import service.api.model_host
 from service import Summarizer
 from service.api.app import create_app
 from service.api.health import Health
@@ -114,17 +115,34 @@ def test_poisonous_document_leaves_the_service_ready(settings, start_client, mon
         assert client.post("/v1/summarize", json={"text": "A storm."}).status_code == 200
 
 
-def test_model_that_breaks_turns_the_service_unready(settings, start_client, monkeypatch):
-    def fail(*args, **kwargs):
-        raise RuntimeError("secret")
+def test_model_that_breaks_turns_the_service_unready_until_it_works_again(
+    settings, start_client, monkeypatch
+):
+    is_broken = threading.Event()
+    summarize = Summarizer.summarize
 
+    def fail_while_broken(self, text, **options):
+        if is_broken.is_set():
+            raise MemoryError("secret")
+        return summarize(self, text, **options)
+
+    def wait_for(client, status):
+        for _ in range(10_000):
+            if (response := client.get("/readyz")).status_code == status:
+                return response
+        raise AssertionError(response.text)
+
+    monkeypatch.setattr(Summarizer, "summarize", fail_while_broken)
+    monkeypatch.setattr(service.api.model_host, "_CHECK_AGAIN_S", 0.01)
     with start_client(settings) as client:
-        monkeypatch.setattr(Summarizer, "summarize", fail)
+        is_broken.set()
         assert client.post("/v1/summarize", json={"text": "A storm."}).status_code == 500
-        response = client.get("/readyz")
-        assert response.status_code == 503
-        assert response.json()["detail"].endswith("fails with RuntimeError; see the log")
+        detail = wait_for(client, 503).json()["detail"]
+        assert detail.endswith("fails with MemoryError; see the log")
         assert client.post("/v1/summarize", json={"text": "A storm."}).status_code == 503
+        is_broken.clear()
+        wait_for(client, 200)
+        assert client.post("/v1/summarize", json={"text": "A storm."}).status_code == 200
 
 
 def test_draining_service_serves_whoever_still_comes(settings, start_client):

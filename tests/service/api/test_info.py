@@ -45,7 +45,7 @@ def test_cpu_without_a_kernel_file_has_no_known_features(tmp_path):
 def test_openapi_refuses_as_the_service_does(openapi):
     for path in ("/v1/summarize", "/v1/explain"):
         responses = openapi["paths"][path]["post"]["responses"]
-        refusals = {"400", "401", "406", "413", "415", "422", "429", "500", "503", "504"}
+        refusals = {"400", "401", "406", "408", "413", "415", "422", "429", "500", "503", "504"}
         assert set(responses) == refusals | {"200"}
         for status in refusals:
             assert list(responses[status]["content"]) == ["application/problem+json"]

@@ -1,11 +1,14 @@
 """Facts about sizes: each limit holds at its edge, is shown in /info, and is told in words."""
 
+import http.client
 import json
+import socket
 
 import httpx
 import pytest
 
 from service.api.settings import Settings
+from tests.server_process import ServerProcess
 
 JSON = {"Content-Type": "application/json"}
 
@@ -96,3 +99,38 @@ def test_occlusion_is_capped_and_says_so(tiny_bundle, start_client, text):
         explanation = client.post("/v1/explain", json=body).json()["documents"][0]["explanation"]
     assert len(explanation["selected"][0]["evidence"]) == 2
     assert any("only the 2" in note for note in explanation["notes"])
+
+
+@pytest.fixture(scope="module")
+def slow_upload_server(tiny_bundle):
+    with ServerProcess(bundle=tiny_bundle, upload_s=0.3) as server:
+        yield server
+
+
+def send_part_of_a_body(server):
+    connection = socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])))
+    connection.sendall(
+        b"POST /v1/summarize HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 1000\r\n\r\n{"
+    )
+    return connection
+
+
+def test_body_that_does_not_come_whole_in_time_is_408(slow_upload_server):
+    with send_part_of_a_body(slow_upload_server) as connection:
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        problem = json.loads(response.read())
+    assert response.status == 408
+    assert "within 0.3 s, got 1 bytes" in problem["detail"]
+    assert response.headers["connection"] == "close"
+
+
+def test_client_that_goes_while_it_sends_is_no_failure_of_ours(slow_upload_server):
+    send_part_of_a_body(slow_upload_server).close()
+    for _ in range(1_000):
+        if slow_upload_server.gauges()["patsum_rejections_total", "client_gone"]:
+            break
+    gauges = slow_upload_server.gauges()
+    assert gauges["patsum_requests_total", "/v1/summarize", "499"] == 1
+    assert not any("error" in line for line in slow_upload_server.log)

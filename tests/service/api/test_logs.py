@@ -36,7 +36,19 @@ def test_request_is_logged_without_its_text(client, caplog):
         "status": 200,
         "requestId": "r1",
     }
+    assert line["documents"] == 1
+    assert line["characters"] == len("A secret.")
+    assert line["modelVersion"].startswith("patsum-tiny@sha256:")
+    assert line["inferS"] > 0
     assert "secret" not in json.dumps(line)
+
+
+def test_refusal_is_logged_with_its_kind(client, caplog):
+    with caplog.at_level(logging.INFO):
+        client.post("/v1/summarize", json={"text": 7}, headers={"X-Request-Id": "r2"})
+    (record,) = [r for r in caplog.records if getattr(r, FIELDS, {}).get("requestId") == "r2"]
+    assert written(record)["problem"] == "unprocessable"
+    assert written(record)["route"] == "/v1/summarize"
 
 
 def test_error_of_ours_keeps_its_message():

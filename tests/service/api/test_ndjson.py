@@ -2,9 +2,12 @@
 
 import json
 
+import anyio
 import pytest
 
+import service.api.ndjson
 from service import Summarizer
+from service.api.app import create_app
 
 NDJSON = {"Accept": "application/x-ndjson", "X-Request-Id": "r1"}
 
@@ -60,16 +63,95 @@ def test_bad_body_is_refused_before_the_stream_begins(client):
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_unforeseen_error_is_a_line_without_its_words(settings, start_client, monkeypatch):
-    def fail(*args, **kwargs):
-        raise RuntimeError("secret")
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])
+def test_document_that_meets_our_bug_fails_alone(
+    settings, start_client, monkeypatch, caplog, accept
+):
+    summarize = Summarizer.summarize
 
+    def fail_on_poison(self, text, **options):
+        if text == "Poison.":
+            raise RuntimeError("secret")
+        return summarize(self, text, **options)
+
+    documents = [{"id": "bad", "text": "Poison."}, {"id": "good", "text": "Rain."}]
     with start_client(settings) as client:
-        monkeypatch.setattr(Summarizer, "summarize", fail)
-        documents = [{"id": "a", "text": "A storm."}, {"id": "b", "text": "Rain."}]
-        lines = lines_of(
-            client.post("/v1/summarize", json={"documents": documents}, headers=NDJSON)
-        )
-    assert [line["error"]["id"] for line in lines] == ["a", "b"]
-    assert {line["error"]["error"]["code"] for line in lines} == {"InternalError"}
-    assert "secret" not in json.dumps(lines)
+        monkeypatch.setattr(Summarizer, "summarize", fail_on_poison)
+        headers = {"Accept": accept}
+        response = client.post("/v1/summarize", json={"documents": documents}, headers=headers)
+    assert response.status_code == 200
+    answers = [json.loads(line) for line in response.content.splitlines()]
+    errors = answers[0]["errors"] if len(answers) == 1 else [answers[0]["error"]]
+    done = answers[0]["documents"] if len(answers) == 1 else [answers[1]["document"]]
+    assert [(e["id"], e["error"]["code"]) for e in errors] == [("bad", "InternalError")]
+    assert [d["id"] for d in done] == ["good"]
+    assert "secret" not in response.text
+    assert sum(record.levelname == "ERROR" for record in caplog.records) == 1
+
+
+class SlowReader:
+    """A client over ASGI that takes its time for each message, or stops reading for good."""
+
+    def __init__(self, n_read, pause_s):
+        self.n_read, self.pause_s, self.messages = n_read, pause_s, []
+
+    async def receive(self):
+        if self.body is None:
+            await anyio.sleep_forever()
+        body, self.body = self.body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(self, message):
+        if len(self.messages) >= self.n_read:
+            await anyio.sleep_forever()
+        await anyio.sleep(self.pause_s)
+        self.messages.append(message)
+
+    async def ask(self, app, documents, timeout_s):
+        self.body = json.dumps({"documents": documents}).encode()
+        headers = {
+            "content-type": "application/json",
+            "accept": "application/x-ndjson",
+            "request-timeout": str(timeout_s),
+        }
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/summarize",
+            "query_string": b"",
+            "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+        }
+        async with app.router.lifespan_context(app):
+            for _ in range(10_000):
+                await anyio.sleep(0)
+                if gauge(app, "patsum_ready") == 1:
+                    break
+            await app(scope, self.receive, self.send)
+
+    def lines(self):
+        return [json.loads(m["body"]) for m in self.messages[1:] if m["body"]]
+
+
+def gauge(app, name, **labels):
+    return app.state.metrics.registry.get_sample_value(name, labels)
+
+
+@pytest.fixture
+def app(settings):
+    return create_app(settings)
+
+
+def test_documents_that_were_done_in_time_are_sent_after_the_deadline(app):
+    documents = [{"id": f"d{i}", "text": "A storm came."} for i in range(4)]
+    reader = SlowReader(n_read=99, pause_s=0.3)
+    anyio.run(reader.ask, app, documents, 0.5)
+    assert [line["document"]["id"] for line in reader.lines()] == ["d0", "d1", "d2", "d3"]
+
+
+def test_client_that_stops_reading_holds_no_place_in_the_queue(app, monkeypatch):
+    monkeypatch.setattr(service.api.ndjson, "_LAST_LINES_S", 0.1)
+    documents = [{"text": "A storm came. " * 400} for _ in range(20)]
+    anyio.run(SlowReader(n_read=1, pause_s=0).ask, app, documents, 0.2)
+    assert gauge(app, "patsum_queue_tokens", lane="attention") == 0
+    assert gauge(app, "patsum_running_documents", lane="attention") == 0
+    assert gauge(app, "patsum_rejections_total", reason="client_gone") == 1

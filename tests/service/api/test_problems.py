@@ -7,7 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.api.json_route import MAX_NAMES
-from service.api.problems import MAX_ERRORS, ProblemKind, json_pointer, validation_problem
+from service.api.problems import (
+    FIELD_NAMES,
+    MAX_ERRORS,
+    ProblemKind,
+    json_pointer,
+    validation_problem,
+)
+from service.api.schemas import ExplainOptions, InputDocument, SummarizeRequest
 
 JSON = {"Content-Type": "application/json"}
 
@@ -130,7 +137,7 @@ def test_errors_that_nobody_reads_are_not_put_into_words():
 def test_validation_of_documents_stops_at_the_first_bad_one(client):
     problem = check_problem(post(client, {"documents": [{"text": "A storm."}, 1, 1, 1]}), 422)
     assert [error["pointer"] for error in problem["errors"]] == ["#/documents/1"]
-    assert "at least 1 mistake" in problem["detail"]
+    assert problem["detail"] == "expected an object, got the number 1 (at #/documents/1)"
 
 
 @pytest.mark.parametrize("place", ["root", "document", "options", "text"])
@@ -232,3 +239,26 @@ def test_any_json_is_answered_or_refused_and_never_our_fault(client, body):
         assert response.json()["documents"]
     else:
         check_problem(response, 422)
+
+
+def test_detail_holds_the_first_mistake_and_says_how_many_there_are(client):
+    problem = check_problem(post(client, {"text": 1, "ratio": "x"}), 422)
+    first = problem["errors"][0]["detail"]
+    assert problem["detail"] == f"{first} (at #/text, the first of 2 mistakes)"
+
+
+def test_near_miss_of_a_name_is_answered_with_the_name(client):
+    problem = check_problem(post(client, {"text": "A storm.", "sentencesCount": 2}), 422)
+    assert problem["detail"].startswith("expected a field listed in /docs, got an unknown one; ")
+    assert "did you mean sentenceCount?" in problem["detail"]
+
+
+def test_names_to_compare_with_are_those_of_the_schema():
+    models = (SummarizeRequest, InputDocument, ExplainOptions)
+    assert set(FIELD_NAMES) == {field.alias for m in models for field in m.model_fields.values()}
+
+
+def test_refusal_of_a_single_document_has_the_code_that_a_batch_would_have(client):
+    body = {"documents": [{"text": "A storm.", "language": "fr"}]}
+    problem = check_problem(post(client, body), 422)
+    assert [error["code"] for error in problem["errors"]] == ["UnsupportedLanguage"]
