@@ -83,7 +83,7 @@ class MissingExtraError(PatsumError):
         missing = f" (there is no `{module}`)" if module else ""
         super().__init__(
             f"`patsum {command}` needs packages that serving does not{missing}: "
-            f"install them with `pip install 'patsum[{extra}]'` (in a checkout: `make setup`)"
+            f"install them, in the checkout, with `pip install -c constraints.txt -e '.[{extra}]'`"
         )
 
 

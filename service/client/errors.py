@@ -91,5 +91,5 @@ class MissingHttpxError(MissingExtraError):
         PatsumError.__init__(
             self,
             "`service.client` needs httpx, which serving does not: "
-            "install it with `pip install 'patsum[client]'` (in a checkout: `make setup`)",
+            "install it with `pip install -c constraints.txt -e '.[client]'` in the checkout",
         )

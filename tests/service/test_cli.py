@@ -235,7 +235,7 @@ def test_offline_command_without_its_packages_names_the_extra(run, offer, name):
     assert result.exit_code == 2
     assert result.stderr.startswith(f"patsum: error: `patsum {name}` needs packages")
     assert "(there is no `package_that_is_not_there`)" in result.stderr
-    assert f"patsum[{OUTLINES[name].extra}]" in result.stderr
+    assert f".[{OUTLINES[name].extra}]" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
@@ -244,7 +244,7 @@ def test_offline_command_that_imports_late_names_the_extra(run, offer):
     result = run("teacher")
     assert result.exit_code == 2
     assert "(there is no `package_that_is_not_there`)" in result.stderr
-    assert "patsum[training]" in result.stderr
+    assert ".[training]" in result.stderr
 
 
 def test_offline_command_that_is_not_declared_names_the_extra(run, offer):
@@ -267,7 +267,7 @@ def test_lost_module_of_our_own_is_a_bug_and_not_a_missing_extra(run, offer, tar
     offer("teacher", target)
     result = run("teacher")
     assert isinstance(result.exception, ModuleNotFoundError)
-    assert "patsum[training]" not in result.output
+    assert ".[training]" not in result.output
 
 
 def test_offline_command_gets_its_options_and_its_help(run, offer):

@@ -217,7 +217,7 @@ def test_command_runs_without_pyarrow_and_names_the_extra(start, articles, tmp_p
         process = start(articles, *arguments, environment={"PYTHONPATH": paths}, cwd=tmp_path)
         _, stderr = process.communicate()
         assert process.returncode == 2, stderr
-        assert f"pip install 'patsum[{extra}]'" in stderr.decode()
+        assert f"'.[{extra}]'" in stderr.decode()
         assert len(stderr.splitlines()) == 1
     process = start(articles, "out.jsonl", environment={"PYTHONPATH": paths}, cwd=tmp_path)
     _, stderr = process.communicate()
