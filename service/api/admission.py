@@ -21,6 +21,12 @@ from service.api.problems import ProblemError, ProblemKind
 _CHARACTERS_PER_TOKEN = 4
 """English news has 4.3 code points a word piece; the queue needs no better estimate."""
 
+_DOUBLING_TOKENS = 1_500
+"""Length of a text at which a token costs twice what it does in a short one (docs/why.md, 24)."""
+
+_CUTTING_SHARE = 0.05
+"""What cutting and counting a token costs, of what reading it costs (docs/why.md, 24)."""
+
 _KEPT = 0.98
 """Share of what was observed that is kept with each new document."""
 
@@ -34,17 +40,22 @@ class LaneName(StrEnum):
     """One more run for every sentence that is removed."""
 
 
-def estimate_tokens(text: str, max_tokens: int) -> int:
-    """Estimate, before any work, how many tokens of a text the model will read.
+def estimate_cost(text: str, max_tokens: int) -> int:
+    """Estimate, before any work, what a text will cost, in tokens of a short text.
+
+    A long text costs more a token, for each looks at all others; what is beyond the reading of the
+    model is only cut and counted.
 
     Args:
         text: of one document.
         max_tokens: most that the model reads.
 
     Returns:
-        From 1 to max_tokens.
+        At least 1.
     """
-    return min(max_tokens, max(1, len(text) // _CHARACTERS_PER_TOKEN))
+    n_tokens = max(1, len(text) // _CHARACTERS_PER_TOKEN)
+    n_read = min(n_tokens, max_tokens)
+    return round(n_read * (1 + n_read / _DOUBLING_TOKENS) + (n_tokens - n_read) * _CUTTING_SHARE)
 
 
 class Speed:

@@ -11,7 +11,7 @@ from time import perf_counter
 import anyio
 import anyio.to_thread
 
-from service.api.admission import Lane, LaneName, Place, estimate_tokens
+from service.api.admission import Lane, LaneName, Place, estimate_cost
 from service.api.answer import answer_document
 from service.api.health import Health
 from service.api.logs import FIELDS
@@ -129,7 +129,7 @@ class ModelHost:
             raise
         lane = self._lanes[LaneName.ATTENTION]
         documents = request.input_documents()
-        costs = [estimate_tokens(document.text, max_tokens) for document in documents]
+        costs = [estimate_cost(document.text, max_tokens) for document in documents]
         if request.explain is not None and request.explain.method is ExplainMethod.OCCLUSION:
             lane = self._lanes[LaneName.OCCLUSION]
             runs = [1 + self._estimate_removals(document.text) for document in documents]
@@ -198,14 +198,14 @@ class ModelHost:
     def _load_warm(self) -> tuple[Summarizer, float]:
         """Load, warm up, and measure the tokens a second of one worker."""
         summarizer = self._load()
-        encoded = summarizer.bundle.encoder.encode(_WARM_UP_TEXT)
+        cost = estimate_cost(_WARM_UP_TEXT, summarizer.bundle.encoder.settings.max_tokens)
         summarizer.summarize(_WARM_UP_TEXT, explain=ExplainMethod.ATTENTION)
         seconds = []
         for _ in range(_N_WARM_UPS):
             started_s = perf_counter()
             summarizer.summarize(_WARM_UP_TEXT)
             seconds.append(perf_counter() - started_s)
-        return summarizer, len(encoded.token_ids) / median(seconds)
+        return summarizer, cost / median(seconds)
 
 
 def _summarize(

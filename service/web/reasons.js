@@ -28,7 +28,7 @@ export function describeSentence(reading, index, n) {
   const sentence = reading.sentences[index];
   const facts = [
     `Score ${sentence.rankScore.toFixed(3)}`,
-    `place ${reading.place(index)} of ${reading.sentences.length}`,
+    `rank ${reading.place(index)} of ${reading.sentences.length}`,
     describeChoice(reading, index, n),
   ];
   return [

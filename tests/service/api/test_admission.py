@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from service.api.admission import Lane, LaneName, Speed, estimate_tokens
+from service.api.admission import Lane, LaneName, Speed, estimate_cost
 from service.api.metrics import Metrics
 from service.api.problems import ProblemError
 
@@ -26,10 +26,11 @@ def gauge(metrics, name):
 
 
 @pytest.mark.parametrize(
-    ("n_characters", "tokens"), [(0, 1), (3, 1), (4, 1), (40, 10), (8191, 2047), (90_000, 2048)]
+    ("n_characters", "cost"),
+    [(0, 1), (3, 1), (4, 1), (400, 107), (6_000, 3_000), (8_192, 4_844), (16_192, 4_944)],
 )
-def test_estimate_is_a_quarter_of_the_characters_within_what_the_model_reads(n_characters, tokens):
-    assert estimate_tokens("a" * n_characters, 2048) == tokens
+def test_cost_grows_faster_than_the_text_up_to_what_the_model_reads(n_characters, cost):
+    assert estimate_cost("a" * n_characters, 2048) == cost
 
 
 def test_queue_holds_exactly_its_limit(make_lane):
