@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from time import monotonic, sleep
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -31,22 +32,29 @@ class ServerProcess:
 
     def __init__(self, command=(sys.executable, "-m", "service.cli"), **settings):
         self.metrics_port = free_port()
-        given = {"port": 0, "metrics_port": self.metrics_port, "drain_s": 0, **settings}
-        clean = {name: v for name, v in os.environ.items() if not name.startswith("PATSUM_")}
-        self.process = subprocess.Popen(
-            [*command, "serve"],
-            cwd=ROOT,
-            env={**clean, **{f"PATSUM_{name.upper()}": str(v) for name, v in given.items()}},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self._command = [*command, "serve"]
+        self._settings = {
+            "port": 0,
+            "metrics_port": self.metrics_port,
+            "drain_s": 0,
+            **settings,
+        }
         self.log = []
         self._said = {name: threading.Event() for name in ("listening", "ready", "draining")}
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
-        self._reader.start()
 
     def __enter__(self):
-        self.wait_for("ready")
+        clean = {name: v for name, v in os.environ.items() if not name.startswith("PATSUM_")}
+        given = {f"PATSUM_{name.upper()}": str(v) for name, v in self._settings.items()}
+        self.process = subprocess.Popen(
+            self._command, cwd=ROOT, env=clean | given, stderr=subprocess.PIPE, text=True
+        )
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        try:
+            self.wait_for("ready")
+        except BaseException:
+            self.__exit__()
+            raise
         (line,) = [line for line in self.log if line.get("message") == "listening"]
         self.url = f"http://127.0.0.1:{line['port']}"
         return self
@@ -67,12 +75,19 @@ class ServerProcess:
 
     def gauges(self):
         """Every sample of the metrics: (name, label values…) -> value."""
-        text = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text
+        text = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=60).text
         return {
             (sample.name, *sample.labels.values()): sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         }
+
+    def wait_until(self, name, *labels, is_value):
+        """Wait until a sample has the value that a condition asks for."""
+        gives_up_at = monotonic() + 60
+        while not is_value(value := self.gauges()[(name, *labels)]):
+            assert monotonic() < gives_up_at, (name, labels, value)
+            sleep(0.01)
 
     def resident_bytes(self):
         return self.gauges()["process_resident_memory_bytes",]

@@ -59,8 +59,9 @@ def test_stream_past_the_deadline_has_a_line_for_every_document(server):
 
 def test_slow_occlusion_does_not_stand_before_summaries():
     with ServerProcess(workers=1, deadline_s=60, max_occluded_sentences=1000) as server:
+        timeout = httpx.Timeout(60, read=0.3)
         with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{server.url}/v1/explain", json=SLOW, timeout=0.3)
+            httpx.post(f"{server.url}/v1/explain", json=SLOW, timeout=timeout)
         slow = httpx.Client(base_url=server.url, timeout=60)
         with slow.stream(
             "POST", "/v1/explain", json=SLOW, headers={"Accept": "application/x-ndjson"}
