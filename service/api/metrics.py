@@ -54,6 +54,8 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
+        for outcome in ("summarized", "refused", "failed", "expired"):
+            self.documents.labels(outcome)
         self.sentences = Counter(
             "patsum_sentences",
             "Sentences of the summarized documents.",
