@@ -27,7 +27,7 @@ OFFLINE = (
 """What only training and export need, and pip: absent, or the image is more than the service."""
 
 INSTALLERS = {"pip", "ensurepip", "setuptools", "pkg_resources", "_distutils_hack", "wheel"}
-"""Packages that install packages: absent from every Python of the image, the base's own included."""
+"""What installs packages: absent from every Python of the image, the base's own included."""
 
 PRIVILEGED = stat.S_ISUID | stat.S_ISGID
 

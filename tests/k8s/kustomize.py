@@ -1,8 +1,8 @@
 """A small kustomize: builds the folders of k8s/ without the program.
 
 It knows what our files use and refuses the rest: resources, components, patches (strategic merge,
-`$patch: delete`), images, labels, namespace, configMapGenerator. A test holds it against the real program
-wherever that is installed.
+`$patch: delete`), images, labels, namespace, configMapGenerator. A test holds it against the real
+program wherever that is installed.
 """
 
 import json

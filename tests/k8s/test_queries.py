@@ -20,7 +20,7 @@ OTHERS = {
     "kube_pod_container_status_restarts_total": frozenset(),
     "kube_deployment_status_condition": frozenset({"deployment", "condition", "status"}),
 }
-"""Series that others tell of us: Prometheus itself, and kube-state-metrics, as its documentation names them."""
+"""What Prometheus itself and kube-state-metrics tell of us, by the names of their documentation."""
 
 LABEL_VALUES = re.compile(r"label_values\((?P<query>.+), (?P<label>\w+)\)")
 GRAFANA = {"$__rate_interval": "5m", "$__interval": "15s"}
