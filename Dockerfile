@@ -22,7 +22,7 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     && find /opt/patsum/lib -type d -name tests -prune -exec rm -r {} +
 
 # 2. patsum itself, from a context that holds `service` only (.dockerignore), beside its dependencies:
-#    it becomes a layer of its own, so that an upgrade moves 20 MB and not 200.
+#    it becomes a layer of its own, so that an upgrade moves it alone (docs/operations.md, "The image").
 FROM dependencies AS build
 COPY README.md LICENSE ./
 COPY service service
@@ -32,10 +32,16 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     PIP_CONSTRAINT=/src/constraints.txt python3 -m pip --python /opt/patsum/bin/python install \
         --no-compile --no-deps --prefix /app . \
     && for root in /opt/patsum /app; do \
-        python3 -m compileall -q --invalidation-mode unchecked-hash "$root"/lib; done
+        PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode unchecked-hash "$root"/lib; done
 
 # 3. What a process needs. uid 65532 is what distroless and Kubernetes' restricted profile know as nonroot.
 FROM ${PYTHON_IMAGE} AS runtime
+# What the base brings and no service needs: installers, and programs that run with another's rights.
+RUN find / -xdev -path '*python*' \( -name pip -o -name 'pip-*' -o -name 'pip3*' -o -name ensurepip -o -name python-wheels \
+        -o -name setuptools -o -name 'setuptools-*' -o -name pkg_resources -o -name _distutils_hack \
+        -o -name distutils-precedence.pth -o -name wheel -o -name 'wheel-*' \) -prune -exec rm -r {} + \
+    && rm -f /usr/bin/pip* /usr/bin/wheel /usr/local/bin/pip* /usr/local/bin/wheel \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 ENV PATH=/opt/patsum/bin:$PATH \
     HOME=/nonexistent \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -45,7 +51,7 @@ COPY --from=build /opt/patsum /opt/patsum
 COPY --from=build /app /opt/patsum
 # The official Python image ships its standard library without bytecode, and a read-only root could never cache it:
 # what the service imports is compiled here, once, instead of at every start.
-RUN PYTHONDONTWRITEBYTECODE= python3 -c "import service.cli, service.api.app"
+RUN PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE= python3 -c "import service.cli, service.api.app"
 USER 65532:65532
 WORKDIR /
 EXPOSE 8000 9000
@@ -64,12 +70,14 @@ RUN python3 /tmp/contents.py > /tmp/contents.json
 FROM runtime
 ARG VERSION="unknown"
 ARG REVISION="unknown"
+ARG CREATED="unknown"
 ARG SOURCE=""
 ARG PYTHON_IMAGE
 LABEL org.opencontainers.image.title="patsum" \
     org.opencontainers.image.description="Extractive summaries on plain CPUs, with their reasons" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}" \
+    org.opencontainers.image.created="${CREATED}" \
     org.opencontainers.image.source="${SOURCE}" \
     org.opencontainers.image.licenses="Apache-2.0" \
     org.opencontainers.image.base.name="${PYTHON_IMAGE}"

@@ -99,6 +99,25 @@ def test_contents_are_checked_for_what_layout_calls_offline():
     assert set(re.findall(r"\w+", names)) <= set(load("contents").OFFLINE)
 
 
+def test_contents_find_installers_of_every_python_and_setuid_programs(tmp_path):
+    packages = tmp_path / "usr" / "lib" / "python3" / "dist-packages"
+    for name in ("pip", "numpy"):
+        (packages / name).mkdir(parents=True)
+        (packages / name / "__init__.py").touch()
+    program = tmp_path / "su"
+    program.touch()
+    program.chmod(0o4755)
+    (tmp_path / "ls").touch()
+    found = set(load("contents").find_leftovers(tmp_path))
+    assert found == {str(packages / "pip"), str(program)}
+
+
+def test_layers_have_a_fixed_time_where_the_engine_can():
+    build = (ROOT / "image" / "build").read_text(encoding="utf-8")
+    for engine in ("podman", "buildah"):
+        assert f'{engine} build --timestamp "$epoch"' in build
+
+
 def test_size_is_bounded_at_250_megabytes():
     contents = load("contents")
     assert contents.MAX_BYTES == 250_000_000

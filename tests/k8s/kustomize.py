@@ -1,8 +1,8 @@
 """A small kustomize: builds the folders of k8s/ without the program.
 
 It knows what our files use and refuses the rest: resources, components, patches (strategic merge,
-`$patch: delete`), images, namespace, configMapGenerator. A test holds it against the real program
-wherever that is installed.
+`$patch: delete`), images, labels, namespace, configMapGenerator. A test holds it against the real
+program wherever that is installed.
 """
 
 import json
@@ -13,7 +13,7 @@ import yaml
 
 FEATURES = {
     *("apiVersion", "kind", "resources", "components", "patches"),
-    *("images", "namespace", "configMapGenerator"),
+    *("images", "labels", "namespace", "configMapGenerator"),
 }
 CLUSTER_WIDE = {"Namespace"}
 MERGE_KEYS = {"containers": "name", "env": "name", "volumes": "name", "volumeMounts": "mountPath"}
@@ -49,6 +49,9 @@ def _build(folder, objects):
                 objects[key] = merge(objects[key], change)
     for image in plan.get("images", []):
         objects = {key: _rename_image(value, image) for key, value in objects.items()}
+    for labels in plan.get("labels", []):
+        for value in objects.values():
+            _add_labels(value, labels["pairs"], labels["includeTemplates"])
     if "namespace" in plan:
         for (kind, _), value in objects.items():
             if kind not in CLUSTER_WIDE:
@@ -68,6 +71,12 @@ def _make_config_map(folder, generator):
     data = {name: (folder / name).read_text(encoding="utf-8") for name in generator["files"]}
     metadata = {"name": generator["name"], **options}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def _add_labels(value, pairs, include_templates):
+    value["metadata"]["labels"] = value["metadata"].get("labels", {}) | pairs
+    if include_templates and value["kind"] == "Deployment":
+        _add_labels(value["spec"]["template"] | {"kind": "Pod"}, pairs, include_templates)
 
 
 def merge(value, change, field=None):

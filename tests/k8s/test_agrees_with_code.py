@@ -5,7 +5,8 @@ import re
 import pytest
 
 from service.api.settings import ENV_PREFIX, Settings
-from tests.k8s.conftest import ROOT
+from tests.k8s.conftest import K8S, OVERLAYS, ROOT
+from tests.k8s.kustomize import build
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
@@ -100,11 +101,18 @@ def test_workers_come_from_the_cpu_limit(everything):
 
 
 def test_memory_limit_holds_all_workers(everything, settings):
-    # The figures of docs/operations.md, "Sizing".
+    # The figures of docs/operations.md, "Sizing"; `make image-check` measures them.
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    found = re.search(r"At most (\d+) MiB at rest, and (\d+) MiB for each document", page)
+    rest_mib, document_mib = map(int, found.groups())
+    check = (ROOT / "image" / "check.py").read_text(encoding="utf-8")
+    assert f"\nMAX_REST_MIB = {rest_mib}\nMAX_DOCUMENT_MIB = {document_mib}\n" in check
     for where, _, container in containers(everything):
         limits = container["resources"]["limits"]
         n_workers = int(limits["cpu"]) + settings.occlusion_workers
-        assert memory_bytes(limits["memory"]) >= (150 + 270 * n_workers) * 2**20, where
+        assert memory_bytes(limits["memory"]) >= (rest_mib + document_mib * n_workers) * 2**20, (
+            where
+        )
 
 
 def test_grace_period_holds_sleep_drain_and_shutdown(everything):
@@ -185,3 +193,39 @@ def test_kserve_runs_the_same_container_as_the_deployment(prod, everything):
     assert {k: kserve[k] for k in same} == {k: container[k] for k in same}
     ours = {n: v for n, v in environment(container).items() if n != "PATSUM_API_KEY"}
     assert environment(kserve) == ours
+
+
+def test_green_stands_beside_prod_and_the_route_of_prod_may_reach_it(prod, build_with):
+    green = build(K8S / "overlays" / "green")
+    namespaces = {made["metadata"].get("namespace") for made in green.values()} - {None}
+    assert namespaces == {
+        made["metadata"]["name"] for made in green.values() if made["kind"] == "Namespace"
+    }
+    assert namespaces.isdisjoint(made["metadata"].get("namespace") for made in prod.values())
+    route = prod["HTTPRoute", "patsum"]
+    moved = build_with("http-route-green")["HTTPRoute", "patsum"]
+    (rule,) = moved["spec"]["rules"]
+    (backend,) = rule["backendRefs"]
+    assert {backend.pop("namespace")} == namespaces
+    assert moved["spec"] == route["spec"]  # but for the namespace
+    assert ("Service", backend["name"]) in green
+    grant = green["ReferenceGrant", "patsum"]["spec"]
+    assert [one["namespace"] for one in grant["from"]] == [route["metadata"]["namespace"]]
+    assert [one["name"] for one in grant["to"]] == [backend["name"]]
+
+
+def test_policy_and_budget_of_kserve_mean_the_pods_that_kserve_makes():
+    objects = build(K8S / "overlays" / "kserve")
+    pods_of = {"serving.kserve.io/inferenceservice": "patsum"}
+    assert ("InferenceService", "patsum") in objects
+    assert objects["PodDisruptionBudget", "patsum"]["spec"]["selector"]["matchLabels"] == pods_of
+    assert objects["NetworkPolicy", "patsum"]["spec"]["podSelector"]["matchLabels"] == pods_of
+
+
+def test_everything_of_an_overlay_says_its_version_and_what_it_is_part_of():
+    version = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    for name in OVERLAYS:
+        for made in build(K8S / "overlays" / name).values():
+            labels = made["metadata"]["labels"]
+            assert labels["app.kubernetes.io/part-of"] == "patsum", (name, made["kind"])
+            assert labels["app.kubernetes.io/version"] == version.group(1), (name, made["kind"])

@@ -59,7 +59,7 @@ def test_names_in_legends_are_labels_of_the_query(metric_labels):
 
 def test_config_map_carries_the_dashboard_as_it_is(prod):
     made = prod["ConfigMap", "patsum-dashboard"]
-    assert made["metadata"]["labels"] == {"grafana_dashboard": "1"}
+    assert made["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert json.loads(made["data"]["patsum.json"]) == dashboard()
     size = (K8S / "components" / "grafana-dashboard" / "patsum.json").stat().st_size
     assert size < 1_000_000  # a ConfigMap holds 1 MiB

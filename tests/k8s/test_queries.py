@@ -14,6 +14,14 @@ from tests.k8s.conftest import K8S, ROOT
 TARGET_LABELS = {"namespace", "pod", "job", "instance", "service", "container", "endpoint"}
 """What the scrape adds to each series."""
 
+OTHERS = {
+    "up": frozenset(),
+    "kube_pod_container_status_waiting_reason": frozenset({"reason"}),
+    "kube_pod_container_status_restarts_total": frozenset(),
+    "kube_deployment_status_condition": frozenset({"deployment", "condition", "status"}),
+}
+"""What Prometheus itself and kube-state-metrics tell of us, by the names of their documentation."""
+
 LABEL_VALUES = re.compile(r"label_values\((?P<query>.+), (?P<label>\w+)\)")
 GRAFANA = {"$__rate_interval": "5m", "$__interval": "15s"}
 
@@ -99,6 +107,7 @@ def grouping_labels(query):
 def test_every_metric_and_label_of_a_query_is_registered(where, query, metric_labels):
     found = list(selectors(query))
     assert found, where
+    metric_labels = metric_labels | OTHERS
     for selector in found:
         assert selector.name in metric_labels, (where, selector.name)
         known = metric_labels[selector.name] | TARGET_LABELS
@@ -124,10 +133,29 @@ def test_labels_with_a_fixed_set_of_values_are_asked_for_no_other(paths):
     }
     for where, query in QUERIES:
         for selector in selectors(query):
+            if selector.name in OTHERS:
+                continue
             for matcher in selector.matchers.matchers:
                 for value in matcher.value.split("|") if matcher.name in values else []:
                     known = values[matcher.name]
                     assert any(re.fullmatch(value, one) for one in known), (where, value)
+
+
+def test_the_alert_of_absence_names_the_namespace_that_prod_is_in(prod):
+    rule = prod["PrometheusRule", "patsum"]
+    (query,) = [a["expr"] for a in rule["spec"]["groups"][0]["rules"] if "absent" in a["expr"]]
+    (selector,) = selectors(query)
+    asked = {m.name: m.value for m in selector.matchers.matchers}
+    assert asked == {"namespace": rule["metadata"]["namespace"]}
+
+
+def test_shares_of_requests_leave_probes_and_pages_out():
+    work = "/v1/.+|/v2/.+/infer"
+    for where, query in QUERIES:
+        for selector in selectors(query):
+            if selector.name == "patsum_requests_total" and " / " in " ".join(query.split()):
+                asked = {m.name: m.value for m in selector.matchers.matchers}
+                assert asked.get("route") == work, where
 
 
 def test_the_scaler_asks_for_its_own_namespace(prod):

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.k8s.conftest import ROOT
+from tests.k8s.conftest import OVERLAYS, ROOT
 from tests.k8s.test_agrees_with_code import containers, pods
 
 
@@ -53,9 +53,11 @@ def test_otlp_policy_opens_the_port_of_the_endpoint(build_with):
 
 def test_namespaces_of_the_overlays_enforce_the_restricted_profile(everything):
     namespaces = [made for _, made in everything if made["kind"] == "Namespace"]
-    assert len(namespaces) == 2
+    assert len(namespaces) == len(OVERLAYS)
     for made in namespaces:
-        assert made["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+        for mode in ("enforce", "warn", "audit"):
+            label = f"pod-security.kubernetes.io/{mode}"
+            assert made["metadata"]["labels"][label] == "restricted"
 
 
 def test_no_image_is_pulled_by_a_moving_tag(everything):
