@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from itertools import count
 
 from bench.articles import Articles
+from bench.clock import Clock
 from bench.offline import run_offline
+from bench.open_loop import run_server
 from bench.plan import OFFLINE, SERVER, SINGLE_STREAM, Plan
 from bench.progress import progress
-from bench.rate_search import search_rate
+from bench.rate_search import count_requests, find_highest, least_duration, search_rate
 from bench.results import ArticleSet, Offline, Point, Server, Stream, TargetFacts
 from bench.schedule import article_order
-from bench.server import run_server
 from bench.single_stream import run_single_stream
 from bench.target import InProcess, Target
 from bench.url_target import connect
@@ -78,25 +79,29 @@ class Scenarios:
         plan: how many requests, which rates, which objective.
         target: warmed up.
         texts: that it takes, at least one.
+        clock: of the runs; the process's own without.
     """
 
-    def __init__(self, plan: Plan, target: Target, texts: Sequence[str]) -> None:
+    def __init__(
+        self, plan: Plan, target: Target, texts: Sequence[str], clock: Clock | None = None
+    ) -> None:
         self._plan = plan
         self._target = target
         self._texts = texts
+        self._clock = clock
 
     async def run_single_stream(self) -> Stream:
         """Send one request at a time."""
         texts = self._choose(self._plan.n_requests, self._plan.seed)
         with progress("SingleStream", len(texts)) as on_answer:
-            return await run_single_stream(self._target, texts, on_answer)
+            return await run_single_stream(self._target, texts, on_answer, self._clock)
 
     async def run_offline(self, n_requests: int) -> Offline:
         """Send everything at once, a fixed number in flight."""
         n_parallel = self._plan.n_parallel or 2 * self._target.facts.workers
         texts = self._choose(n_requests, self._plan.seed)
         with progress("Offline", len(texts)) as on_answer:
-            return await run_offline(self._target, texts, n_parallel, on_answer)
+            return await run_offline(self._target, texts, n_parallel, on_answer, self._clock)
 
     async def run_server(self, offline: Offline | None) -> Server:
         """Measure the given rates, or search for the highest one that meets the objective.
@@ -110,12 +115,12 @@ class Scenarios:
         plan = self._plan
         if plan.rates:
             points = [
-                await self._measure(rate, plan.seed + number)
+                await self._measure(rate, plan.n_requests, plan.seed + number)
                 for number, rate in enumerate(sorted(plan.rates), start=1)
             ]
-            passing = max((point.rate for point in points if point.passes), default=None)
+            highest = find_highest(points)
             rule = "none, the given rates once each"
-            return Server(slo_s=plan.slo_s, points=points, highest_rate=passing, rule=rule)
+            return Server(slo_s=plan.slo_s, points=points, highest_rate=highest, rule=rule)
         offline = offline or await self.run_offline(min(plan.n_requests, CAPACITY_REQUESTS))
         if offline.documents_per_s is None:
             raise TargetError(
@@ -125,7 +130,9 @@ class Scenarios:
         seeds = count(plan.seed + 1)
 
         async def measure(rate: float, is_confirmation: bool) -> Point:
-            return await self._measure(rate, next(seeds), is_confirmation)
+            n = count_requests(rate, plan.n_requests, plan.slo_s, plan.precision)
+            n *= 2 if is_confirmation else 1
+            return await self._measure(rate, n, next(seeds), is_confirmation)
 
         search = await search_rate(measure, offline.documents_per_s.estimate, plan.precision)
         return Server(
@@ -135,12 +142,16 @@ class Scenarios:
             rule=search.rule,
         )
 
-    async def _measure(self, rate: float, seed: int, is_confirmation: bool = False) -> Point:
-        n = self._plan.n_requests * (2 if is_confirmation else 1)
+    async def _measure(
+        self, rate: float, n: int, seed: int, is_confirmation: bool = False
+    ) -> Point:
         texts = self._choose(n, seed)
         slo_s = self._plan.slo_s
+        least_s = least_duration(slo_s, self._plan.precision)
         with progress(f"Server, {rate:.1f}/s", n) as on_answer:
-            point = await run_server(self._target, texts, rate, seed, slo_s, on_answer)
+            point = await run_server(
+                self._target, texts, rate, seed, slo_s, on_answer, self._clock, least_s
+            )
         return point.model_copy(update={"is_confirmation": is_confirmation})
 
     def _choose(self, n: int, seed: int) -> list[str]:

@@ -166,7 +166,7 @@ def test_search_finds_a_rate_that_the_tiny_bundle_keeps(tiny_bundle, tmp_path):
     assert result.exit_code == 0, result.output
     server = read_results(tmp_path / "r.json").server
     assert server.highest_rate is not None
-    assert any(p.is_confirmation and p.passes and p.counts.n == 1324 for p in server.points)
+    assert any(p.is_confirmation and p.passes and p.counts.n >= 1324 for p in server.points)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from bench.offline import run_offline
+from bench.open_loop import run_open_loop, run_server
 from bench.outcome import count_outcomes, ok_latencies, summarize_stages
-from bench.server import run_open_loop, run_server
 from bench.single_stream import run_single_stream
 from bench.target import InProcess
 from bench.url_target import connect, parse_server_timing
