@@ -67,7 +67,7 @@ def service(tiny_bundle):
 
 @pytest.mark.slow
 def test_schemathesis_finds_nothing(service, tmp_path):
-    metadata = httpx.get(f"{service}/v2/models/patsum-tiny").json()
+    metadata = httpx.get(f"{service}/v2/models/patsum-tiny", timeout=60).json()
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG.format(name=metadata["name"], version=metadata["versions"][0]))
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]

@@ -52,7 +52,9 @@ def test_process_serves_and_ends_on_sigterm(start_process, tiny_bundle):
     process = start_process("--port", "0", "--bundle", str(tiny_bundle))
     port = read_line(process, "listening")["port"]
     assert read_line(process, "ready")["modelVersion"].startswith("patsum-tiny@")
-    response = httpx.post(f"http://127.0.0.1:{port}/v1/summarize", json={"text": "A storm."})
+    response = httpx.post(
+        f"http://127.0.0.1:{port}/v1/summarize", json={"text": "A storm."}, timeout=60
+    )
     assert response.status_code == 200
     assert "server" not in response.headers
     process.send_signal(signal.SIGTERM)
