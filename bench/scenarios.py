@@ -6,12 +6,13 @@ from itertools import count
 
 from bench.articles import Articles
 from bench.clock import Clock
+from bench.conditions import ArticleSet, TargetFacts
 from bench.offline import run_offline
 from bench.open_loop import run_server
 from bench.plan import OFFLINE, SERVER, SINGLE_STREAM, Plan
 from bench.progress import progress
 from bench.rate_search import count_requests, find_highest, least_duration, search_rate
-from bench.results import ArticleSet, Offline, Point, Server, Stream, TargetFacts
+from bench.results import Offline, Point, Server, Stream
 from bench.schedule import article_order
 from bench.single_stream import run_single_stream
 from bench.target import InProcess, Target

@@ -67,7 +67,7 @@ class ServerProcess:
 
     def gauges(self):
         """Every sample of the metrics: (name, label values…) -> value."""
-        text = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text
+        text = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=60).text
         return {
             (sample.name, *sample.labels.values()): sample.value
             for family in text_string_to_metric_families(text)

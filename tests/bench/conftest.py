@@ -17,8 +17,8 @@ ANSWERS = {
 INFO = {
     "model": {"version": "double@sha256:0", "sha256": "0" * 64, "weights": "int8"},
     "limits": {"threads": 1, "workers": 2},
-    "versions": {"patsum": "0"},
-    "cpu": {"model": "none"},
+    "versions": {"patsum": "0.0.7"},
+    "cpu": {"model": "none", "features": ["avx2", "avx_vnni"]},
 }
 
 

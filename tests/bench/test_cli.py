@@ -10,10 +10,11 @@ from click.testing import CliRunner
 
 import bench.quiet
 from bench.cli import bench as command
-from bench.cli import without_outputs_and_key
+from bench.command_line import record_command
 from bench.result_tables import headline
 from bench.results import read_results
-from bench.tables import main as tables
+from bench.tables import main as tables_main
+from bench.tables import tables, write_markdown
 from service.cli import cli
 from service.errors import DataError, PatsumError
 
@@ -58,7 +59,9 @@ def test_results_come_back_as_they_were(files):
     assert results.offline.counts.n_ok == 30
     assert [point.rate for point in results.server.points] == [50, 200]
     assert [time.n_tokens for time in results.engine] == [16, 16, 64, 64]
-    assert len(results.cold_start) == 1
+    (start,) = results.cold_start
+    assert start.ready_s > 0.1
+    assert start.rss_bytes > 2**25
     assert results.target.model.startswith("patsum-tiny@sha256:")
     assert set(results.single_stream.stages) == {"queue", "encode", "infer"}
     assert results.warnings == [
@@ -219,9 +222,21 @@ def test_command_is_listed_by_patsum():
     assert "bench" in CliRunner().invoke(cli, ["--help"]).stdout
 
 
-def test_key_and_outputs_stay_out_of_the_command_line():
-    given = "--url u --api-key secret --json a --slo-ms 5 --html=b --api-key=secret --svg c -h"
-    assert without_outputs_and_key(given.split()) == ["--url", "u", "--slo-ms", "5", "-h"]
+@pytest.mark.parametrize(
+    ("given", "recorded"),
+    [
+        ("--url u --api-key secret --json a --slo-ms 5 --html=b --api-key=secret --svg c -h",
+         "--url u --slo-ms 5 -h"),
+        ("--data /home/me/a.jsonl --bundle=/home/me/mine/ --compare ../float32 --encoder /e/m",
+         "--data a.jsonl --bundle=mine --compare float32 --encoder m"),
+        ("--api-key --json --json /home/me/data --data --data --seed 1",
+         "--data --data --seed 1"),
+        ("--data a --data b --bundle . --seed 1", "--data a --data b --bundle . --seed 1"),
+    ],
+)  # fmt: skip
+def test_key_outputs_and_folders_stay_out_of_the_command_line(given, recorded):
+    arguments = ["bench", *given.split()]
+    assert record_command(("patsum", "bench"), arguments) == f"patsum bench {recorded}"
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"kind": "peers"}'])
@@ -230,6 +245,12 @@ def test_other_files_are_no_results(tmp_path, content):
     path.write_text(content)
     with pytest.raises(DataError, match="expected"):
         read_results(path)
-    result = CliRunner().invoke(tables, [str(path)])
-    assert result.exit_code == 2
-    assert result.stderr.startswith("patsum: error: expected")
+    with pytest.raises(DataError, match="expected"):
+        list(write_markdown(path))
+
+
+def test_fault_of_the_user_ends_in_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["tables", str(tmp_path / "no.json")])
+    with pytest.raises(SystemExit, match="2"):
+        tables_main()
+    assert capsys.readouterr().err.startswith("patsum: error: expected results as JSON in ")
