@@ -3,6 +3,7 @@
 What it works with is imported when it runs, so that `--help` stays quick.
 """
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,6 +199,8 @@ def bench(
     results = run_benchmark(plan)
     _write_files(results, json_path, html_path, svg_path)
     click.echo(write_text(results))
+    if results.is_interrupted:
+        raise SystemExit(128 + signal.SIGINT)
 
 
 def _write_files(

@@ -48,6 +48,7 @@ def _server_table(results: Results) -> Table:
         (
             digits(point.rate) + (" again" if point.is_confirmation else ""),
             *_quantiles(point.latency),
+            _late(point.lateness),
             *_failures(point.counts),
             "yes" if point.passes else point.why_not,
         )
@@ -55,9 +56,10 @@ def _server_table(results: Results) -> Table:
     ]
     return Table(
         "Server: latency against offered rate (Poisson, open loop), ms",
-        ("requests/s", "p50", "p99", "n", "429", "errors", "meets the objective"),
+        ("requests/s", "p50", "p99", "sent late, p99", "n", "429", "errors", "meets the objective"),
         rows,
-        f"From when a request was due. Search: {results.server.rule}.",
+        "From when a request was due; how late it was sent is a part of that. "
+        f"Search: {results.server.rule}.",
     )
 
 
@@ -69,6 +71,10 @@ def _quantiles(latency: Latency | None) -> tuple[str, str]:
     if latency is None:
         return "-", "-"
     return digits(1e3 * latency.p50_s.estimate), milliseconds(latency.p99_s)
+
+
+def _late(lateness: Latency | None) -> str:
+    return "-" if lateness is None else digits(1e3 * lateness.p99_s.estimate)
 
 
 def _failures(counts: Counts) -> tuple[str, str, str]:

@@ -24,10 +24,10 @@ class Bounds(Section):
 
 
 class Latency(Section):
-    """How long answers took, from when they were due.
+    """A distribution of times: of answers, of one of their stages, or of how late requests left.
 
     Attributes:
-        n: answers, all of them with status 200.
+        n: times: of answers with status 200, or, for lateness, of all requests.
         mean_s: with a bootstrap interval.
         p50_s: this and the other quantiles have distribution-free intervals.
         p90_s: see p50_s.
@@ -172,7 +172,10 @@ class ColdStart(Section):
 
 
 class Results(Section):
-    """Everything that one run of `patsum bench` found."""
+    """Everything that one run of `patsum bench` found.
+
+    Of an interrupted run, what was finished.
+    """
 
     format: Literal[1] = FORMAT
     kind: Literal["patsum bench"] = "patsum bench"
@@ -185,6 +188,7 @@ class Results(Section):
     target: TargetFacts | None
     articles: ArticleSet | None
     warnings: list[str]
+    is_interrupted: bool = False
     single_stream: Stream | None = None
     offline: Offline | None = None
     server: Server | None = None

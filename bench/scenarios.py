@@ -24,31 +24,32 @@ CAPACITY_REQUESTS = 200
 """Documents of the Offline run that a search starts with when Offline itself is not asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sent:
-    """What sending articles found.
+    """What sending articles found so far; an interrupted run keeps what it had finished.
 
     Attributes:
-        target: what answered.
-        articles: what was sent.
-        single_stream: None where it was not asked for; so are the other two.
+        target: what answered; None before it is known.
+        articles: what was sent; None before it is known.
+        single_stream: None where it was not asked for, or is not finished; so are the other two.
         offline: see single_stream.
         server: see single_stream.
     """
 
-    target: TargetFacts
-    articles: ArticleSet
-    single_stream: Stream | None
-    offline: Offline | None
-    server: Server | None
+    target: TargetFacts | None = None
+    articles: ArticleSet | None = None
+    single_stream: Stream | None = None
+    offline: Offline | None = None
+    server: Server | None = None
 
 
-async def send_articles(plan: Plan, articles: Articles) -> Sent:
+async def send_articles(plan: Plan, articles: Articles, sent: Sent) -> None:
     """Send articles through the scenarios that a plan asks for.
 
     Args:
         plan: names the target and the scenarios.
         articles: to send.
+        sent: takes what is found, each as soon as it is finished.
 
     Raises:
         PatsumError: the target cannot be reached, refuses every article or fails in the warm-up.
@@ -62,15 +63,17 @@ async def send_articles(plan: Plan, articles: Articles) -> Sent:
         with progress("warm-up", len(articles.texts)) as on_answer:
             accepted = await warm_up(target, articles.texts, on_answer)
         used = Articles(accepted.texts, articles.source, articles.sha256)
+        sent.target = target.facts
+        sent.articles = used.describe(accepted.n_left_out, accepted.why)
         scenarios = Scenarios(plan, target, used.texts)
-        asked = set(plan.scenarios)
-        stream = await scenarios.run_single_stream() if SINGLE_STREAM in asked else None
-        offline = await scenarios.run_offline(plan.n_requests) if OFFLINE in asked else None
-        server = await scenarios.run_server(offline) if SERVER in asked else None
+        if SINGLE_STREAM in plan.scenarios:
+            sent.single_stream = await scenarios.run_single_stream()
+        if OFFLINE in plan.scenarios:
+            sent.offline = await scenarios.run_offline(plan.n_requests)
+        if SERVER in plan.scenarios:
+            sent.server = await scenarios.run_server(sent.offline)
     finally:
         await target.close()
-    described = used.describe(accepted.n_left_out, accepted.why)
-    return Sent(target.facts, described, stream, offline, server)
 
 
 class Scenarios:

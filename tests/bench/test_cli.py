@@ -1,8 +1,10 @@
 """Facts about `patsum bench`: its options, its files, its refusals."""
 
+import asyncio
 import html.parser
 import json
 import re
+import signal
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -11,7 +13,7 @@ from click.testing import CliRunner
 import bench.quiet
 from bench.cli import bench as command
 from bench.command_line import record_command
-from bench.result_tables import headline
+from bench.result_tables import facts, headline
 from bench.results import read_results
 from bench.tables import main as tables_main
 from bench.tables import tables, write_markdown
@@ -144,7 +146,10 @@ def test_picture_is_xml_and_follows_the_readers_scheme(files):
 def test_tables_are_made_again_from_the_file(files):
     result = CliRunner().invoke(tables, [str(files / "r.json")])
     assert result.exit_code == 0
-    assert "| requests/s | p50 | p99 | n | 429 | errors | meets the objective |" in result.output
+    assert (
+        "| requests/s | p50 | p99 | sent late, p99 | n | 429 | errors | meets the objective |"
+        in result.output
+    )
     assert "- command: `patsum bench" in result.output
 
 
@@ -158,6 +163,38 @@ def test_service_is_measured_over_http(service_url, tmp_path):
     assert results.target.kind == "url"
     assert results.server.points[0].counts.n_ok == 20
     assert results.engine == []
+
+
+def test_facts_of_a_url_are_those_of_the_service_and_not_of_the_sender(answering, tmp_path):
+    with answering() as url:
+        result = run("--url", url, "--articles", 1, "--scenario", "offline", "--requests", 1,
+                     "--json", tmp_path / "r.json")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    shown = dict(facts(read_results(tmp_path / "r.json")))
+    assert shown["cpu"] == "none"
+    assert shown["versions"] == "patsum 0.0.7"
+    assert shown["flags"] == "avx2 avx_vnni"
+    assert shown["int8"].startswith("int8 should pay: avx_vnni")
+    assert "usable" in shown["sender's cpu"]
+    assert "httpx" in shown["sender's versions"]
+
+
+def test_interrupted_run_writes_what_it_had_finished(tiny_bundle, data, tmp_path, monkeypatch):
+    async def interrupt(*_):
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("bench.scenarios.run_offline", interrupt)
+    result = run(
+        "--bundle", tiny_bundle, "--data", data, "--scenario", "single-stream",
+        "--scenario", "offline", "--requests", 3, "--json", tmp_path / "r.json",
+    )  # fmt: skip
+    assert result.exit_code == 130
+    results = read_results(tmp_path / "r.json")
+    assert results.single_stream.counts.n_ok == 3
+    assert results.offline is None
+    assert results.warnings[0].startswith("the run was interrupted")
+    assert "the run was interrupted" in result.stdout
 
 
 @pytest.mark.slow

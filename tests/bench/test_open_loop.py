@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bench.lateness import warn_of_lateness
 from bench.open_loop import find_fault, run_open_loop, run_server
 from bench.plan import SERVER, Plan
 from bench.rate_search import MAX_STEPS, count_requests, find_highest, search_rate
@@ -65,6 +66,17 @@ def test_request_that_leaves_late_counts_from_when_it_was_due():
     outcomes = clock.run(run_open_loop(Stalling(clock, (0, 0)), ["text"], [2.0], ignore, Late()))
     assert outcomes[0].sent_s == pytest.approx(3.0)
     assert outcomes[0].latency_s == pytest.approx(1.01)
+
+
+@pytest.mark.parametrize(("late_s", "is_warned"), [(0.004, False), (0.006, True)])
+def test_sender_that_is_late_by_more_than_5_percent_of_the_objective_is_told(late_s, is_warned):
+    lateness = summarize_latencies([0.0] * 600 + [late_s] * 62)
+    points = [make_point(20, True).model_copy(update={"lateness": lateness}), make_point(10, True)]
+    server = Server(slo_s=0.1, points=points, highest_rate=20, rule="")
+    warnings = warn_of_lateness(server)
+    assert len(warnings) == is_warned
+    if is_warned:
+        assert "by up to 6.00 ms (p99) at 20.0 requests/s" in warnings[0]
 
 
 def test_rate_below_capacity_passes_and_one_above_does_not():
