@@ -41,7 +41,8 @@ class ServerProcess:
             text=True,
         )
         self.log = []
-        self._said = {name: threading.Event() for name in ("listening", "ready", "draining")}
+        said = ("listening", "ready", "draining", "Shutting down")
+        self._said = {name: threading.Event() for name in said}
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
 
