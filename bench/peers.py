@@ -113,8 +113,8 @@ def peers(
     """Compare patsum with sumy, Lead-3 and bert-extractive-summarizer on the same articles.
 
     Every system gets the raw article and the sentences of our splitter, whose time counts for
-    each, and chooses three. Articles take turns, and in every turn another system goes first. A
-    system whose package is missing is left out, and named.
+    each, and chooses three. For each article the systems run in another random order. A system
+    whose package is missing is left out, and named.
     """
     encoder = encoder or find_packaged_encoder()
     if bert_large_random and not encoder:

@@ -201,7 +201,7 @@ def test_interrupted_run_writes_what_it_had_finished(tiny_bundle, data, tmp_path
 def test_search_finds_a_rate_that_the_tiny_bundle_keeps(tiny_bundle, tmp_path):
     result = run(
         "--bundle", tiny_bundle, "--words", "30-60", "--scenario", "server", "--precision", 0.3,
-        "--slo-ms", 2000, "--json", tmp_path / "r.json",
+        "--slo-ms", 500, "--json", tmp_path / "r.json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     server = read_results(tmp_path / "r.json").server
