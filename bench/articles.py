@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench.results import ArticleSet
+from bench.conditions import ArticleSet
 from service.errors import DataError
 from service.text_file import read_text
 from training.data.json_lines import read_json_lines

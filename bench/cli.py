@@ -3,15 +3,15 @@
 What it works with is imported when it runs, so that `--help` stays quick.
 """
 
-import shlex
+import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.errors import PatsumError
+from bench.command_line import record_command, run_command
+from bench.option_types import Numbers, WordRange
 
 if TYPE_CHECKING:
     from bench.results import Results
@@ -33,49 +33,6 @@ Examples:
 \b
 docs/benchmark.md says how all this is measured and how to read it.
 """
-
-
-_LEFT_OUT = ("--api-key", "--json", "--html", "--svg")
-
-
-class _Range(click.ParamType[tuple[int, int]]):
-    """Two whole numbers, "500-700", or one for both."""
-
-    name = "MIN-MAX"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        low, _, high = str(value).partition("-")
-        if low.isdigit() and (high or low).isdigit() and 1 <= int(low) <= int(high or low):
-            return int(low), int(high or low)
-        return self.fail(f"expected lengths like 500-700, got {value!r}", param, ctx)
-
-
-class _Numbers(click.ParamType[tuple[float, ...]]):
-    """Numbers with commas between them, each at least or above a least one."""
-
-    name = "N,N,…"
-
-    def __init__(self, kind: Callable[[str], float], at_least: float, is_open: bool) -> None:
-        self._kind, self._at_least, self._is_open = kind, at_least, is_open
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(self._kind(part) for part in str(value).split(","))
-        except ValueError:
-            numbers = ()
-        lowest = self._at_least
-        if numbers and all(
-            (lowest < n if self._is_open else lowest <= n) and n < float("inf") for n in numbers
-        ):
-            return numbers
-        than = "above" if self._is_open else "from"
-        return self.fail(
-            f"expected numbers {than} {lowest:g}, like 10,20, got {value!r}", param, ctx
-        )
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -105,7 +62,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 )
 @click.option(
     "--words",
-    type=_Range(),
+    type=WordRange(),
     default="500-700",
     show_default=True,
     help="Without --data: words of a generated article.",
@@ -149,7 +106,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 )
 @click.option(
     "--rates",
-    type=_Numbers(float, 0, is_open=True),
+    type=Numbers(float, 0, is_open=True),
     default=(),
     help="Server: measure these requests a second instead of searching.",
 )
@@ -168,7 +125,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 )
 @click.option(
     "--lengths",
-    type=_Numbers(int, 3, is_open=False),
+    type=Numbers(int, 3, is_open=False),
     default="128,512,2048",
     show_default=True,
     help="Engine: tokens of a document.",
@@ -231,7 +188,7 @@ def bench(
         scenarios=scenarios or (_SCENARIOS[:3] if url else _SCENARIOS),
         slo_s=slo_ms / 1e3,
         workers=workers or count_usable_cpus(),
-        command=shlex.join(["patsum", "bench", *without_outputs_and_key(_own_arguments())]),
+        command=record_command(("patsum", "bench"), sys.argv[1:]),
         **options,
     )
     if svg_path and "server" not in plan.scenarios:
@@ -242,6 +199,8 @@ def bench(
     results = run_benchmark(plan)
     _write_files(results, json_path, html_path, svg_path)
     click.echo(write_text(results))
+    if results.is_interrupted:
+        raise SystemExit(128 + signal.SIGINT)
 
 
 def _write_files(
@@ -259,34 +218,9 @@ def _write_files(
         svg_path.write_text(draw_server(results, is_standalone=True), encoding="utf-8")
 
 
-def _own_arguments() -> list[str]:
-    """The arguments of this process behind the name of the command."""
-    arguments = sys.argv[1:]
-    return arguments[arguments.index("bench") + 1 :] if "bench" in arguments else arguments
-
-
-def without_outputs_and_key(arguments: list[str]) -> list[str]:
-    """Leave out of a command line what a report must not or need not say.
-
-    The key must not be told; where a report is written does not change what it says.
-    """
-    kept = []
-    previous = ""
-    for argument in arguments:
-        name = argument.partition("=")[0]
-        if previous not in _LEFT_OUT and name not in _LEFT_OUT:
-            kept.append(argument)
-        previous = argument
-    return kept
-
-
 def main() -> None:
     """Run the command by itself, where `patsum` is not installed."""
-    try:
-        bench.main(prog_name="patsum bench", standalone_mode=True)
-    except PatsumError as error:
-        click.echo(f"patsum: error: {' '.join(str(error).split())}", err=True)
-        raise SystemExit(2) from None
+    run_command(bench, "patsum bench")
 
 
 if __name__ == "__main__":

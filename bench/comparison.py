@@ -39,13 +39,17 @@ class System:
 
 @contextmanager
 def limit_threads(threads: int) -> Iterator[None]:
-    """Let numpy, scikit-learn and torch use so many threads, as far as they are installed."""
+    """Let numpy, scikit-learn and torch use so many threads, as far as they are installed.
+
+    Only pools that are loaded by then are limited: the systems have to be made before.
+    """
     with ExitStack() as stack:
         try:
             import torch
         except ModuleNotFoundError:
             pass
         else:
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
             torch.set_num_threads(threads)
         try:
             from threadpoolctl import threadpool_limits
@@ -89,10 +93,11 @@ def compare(
     summaries: list[dict[int, list[str]]] = [{} for _ in systems]
     for _, summarize in systems:
         summarize(articles[0].text)
+    turns = np.random.default_rng(0)  # a cycle would let each follow the same one every time
     with progress("articles", n_repeats * len(articles)) as on_article:
         for repeat in range(n_repeats):
             for i, article in enumerate(articles):
-                for j in np.roll(range(len(systems)), i + repeat).tolist():
+                for j in turns.permutation(len(systems)).tolist():
                     system, summarize = systems[j]
                     if system.n_articles and (i >= system.n_articles or repeat):
                         continue

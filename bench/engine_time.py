@@ -68,12 +68,13 @@ def time_engines(
         on_run: called after each timed run.
     """
     engines = [Engine(bundle, threads) for bundle in bundles]
+    turns = np.random.default_rng(seed)
     found = []
     for n_tokens in lengths:
         documents = [encode_exactly(bundle, n_tokens, seed) for bundle in bundles]
         seconds: list[list[float]] = [[] for _ in bundles]
         for run in range(N_WARM_UP + n_runs):
-            for i in np.roll(range(len(bundles)), run):  # each one goes first in its turn
+            for i in turns.permutation(len(bundles)):  # in turns, each after any other
                 started_s = perf_counter()
                 engines[i].run(documents[i])
                 if run >= N_WARM_UP:

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Collection
 from pathlib import Path
 
-from bench.results import Machine
+from bench.conditions import Machine
 from service.api.info import read_cpu
 
 _FAST_INT8 = ("avx512_vnni", "avx_vnni", "amx_int8", "i8mm", "asimddp")

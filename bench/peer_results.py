@@ -2,18 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from bench.results import ArticleSet, Bounds, Machine, Quiet
+from bench.conditions import ArticleSet, Machine, Quiet
+from bench.results import Bounds
+from bench.section import Section
 from bench.shown import digits, interval, milliseconds
 from bench.table import Table
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Peer(_Section):
+class Peer(Section):
     """One system.
 
     Attributes:
@@ -37,7 +33,7 @@ class Peer(_Section):
     note: str
 
 
-class PeerResults(_Section):
+class PeerResults(Section):
     """Everything that one run found.
 
     Attributes:
@@ -93,13 +89,12 @@ class PeerResults(_Section):
         notes = [(peer.name, peer.note) for peer in self.peers if peer.note]
         notes += [(f"left out: {name}", why) for name, why in self.left_out.items()]
         source = f"{articles.n} of {articles.source}, median {articles.words_median:.0f} words"
-        verdict = "yes" if quiet.is_quiet else f"no ({'; '.join(quiet.reasons)})"
         return [
             *notes,
             ("model", self.model),
             ("articles", f"{source}, sha256 {(articles.sha256 or '-')[:12]}"),
             ("cpu", f"{self.machine.cpu}, {self.machine.usable_cpus} usable"),
-            ("quiet", verdict),
+            ("quiet", quiet.verdict),
             ("versions", ", ".join(f"{k} {v}" for k, v in self.versions.items())),
             ("command", self.command),
             ("when", self.created),

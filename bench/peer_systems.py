@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.target import N_SENTENCES
 from service.inference.summarizer import Summarizer
 from service.text.select import LengthRule
 from service.text.sentences import SentenceSplitter
-
-N_SENTENCES = 3
 
 Summarize = Callable[[str], list[str]]
 

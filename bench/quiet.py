@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.conditions import Quiet
 from bench.machine import read_load
-from bench.results import Quiet
 
 MAX_BUSY = 0.05
 MAX_STEAL = 0.01

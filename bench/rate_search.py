@@ -1,7 +1,8 @@
 """The search for the highest rate that meets the objective."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from math import ceil, inf
 
 from bench.results import Point
 
@@ -10,6 +11,32 @@ Measure = Callable[[float, bool], Awaitable[Point]]
 MAX_STEPS = 16
 MAX_CONFIRMATIONS = 4
 SMALLEST_SHARE = 0.02
+
+
+def least_duration(slo_s: float, precision: float) -> float:
+    """How long requests have to come, in seconds, until an overload must show.
+
+    A run begins with an empty queue. At a rate that is a share above the capacity, what a request
+    waits grows by that share of the elapsed time: a share of `precision` needs
+    slo_s / precision seconds to reach the objective, and we take twice that.
+
+    Args:
+        slo_s: objective for p99, in seconds.
+        precision: share that a search tells apart, in (0, 1).
+    """
+    return 2 * slo_s / precision
+
+
+def count_requests(rate: float, n_least: int, slo_s: float, precision: float) -> int:
+    """Count the requests that a rate needs, for its p99 and for `least_duration`.
+
+    Args:
+        rate: requests a second, above 0.
+        n_least: what p99 needs, or the user wants.
+        slo_s: objective for p99, in seconds.
+        precision: share that the search tells apart, in (0, 1).
+    """
+    return max(n_least, ceil(least_duration(slo_s, precision) * rate))
 
 
 @dataclass(frozen=True)
@@ -59,6 +86,12 @@ async def search_rate(measure: Measure, capacity: float, precision: float) -> Se
             break
         low *= 1 - precision
     return Search(points, found, _describe(precision))
+
+
+def find_highest(points: Sequence[Point]) -> float | None:
+    """Find the highest rate that passes below the lowest one that fails; None where none does."""
+    failing = min((point.rate for point in points if not point.passes), default=inf)
+    return max((p.rate for p in points if p.passes and p.rate < failing), default=None)
 
 
 def _describe(precision: float) -> str:

@@ -1,9 +1,10 @@
 """The results of `patsum bench` as tables; terminal, HTML and Markdown show the same ones."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import median
 
+from bench.machine import judge_int8
 from bench.results import Counts, Latency, Offline, Point, Results, Stream
 from bench.shown import digits, interval, megabytes, milliseconds, share
 from bench.table import Table
@@ -47,6 +48,7 @@ def _server_table(results: Results) -> Table:
         (
             digits(point.rate) + (" again" if point.is_confirmation else ""),
             *_quantiles(point.latency),
+            _late(point.lateness),
             *_failures(point.counts),
             "yes" if point.passes else point.why_not,
         )
@@ -54,9 +56,10 @@ def _server_table(results: Results) -> Table:
     ]
     return Table(
         "Server: latency against offered rate (Poisson, open loop), ms",
-        ("requests/s", "p50", "p99", "n", "429", "errors", "meets the objective"),
+        ("requests/s", "p50", "p99", "sent late, p99", "n", "429", "errors", "meets the objective"),
         rows,
-        f"From when a request was due. Search: {results.server.rule}.",
+        "From when a request was due; how late it was sent is a part of that. "
+        f"Search: {results.server.rule}.",
     )
 
 
@@ -68,6 +71,10 @@ def _quantiles(latency: Latency | None) -> tuple[str, str]:
     if latency is None:
         return "-", "-"
     return digits(1e3 * latency.p50_s.estimate), milliseconds(latency.p99_s)
+
+
+def _late(lateness: Latency | None) -> str:
+    return "-" if lateness is None else digits(1e3 * lateness.p99_s.estimate)
 
 
 def _failures(counts: Counts) -> tuple[str, str, str]:
@@ -197,26 +204,36 @@ def facts(results: Results) -> Iterator[tuple[str, str]]:
             "target",
             f"{target.kind}, {target.where}; {target.workers} workers × {target.threads} threads",
         )
-        if target.cpu != machine.cpu:
-            yield "target's cpu", target.cpu
     if results.articles:
         yield "articles", _describe_articles(results)
-    yield "cpu", f"{machine.cpu}, {machine.usable_cpus} usable, {quota}, governor {governor}"
-    yield "flags", " ".join(machine.flags) or "none known"
-    yield "int8", machine.int8
-    verdict = "yes" if quiet.is_quiet else f"no ({'; '.join(quiet.reasons)})"
+    here = f"{machine.cpu}, {machine.usable_cpus} usable, {quota}, governor {governor}"
+    is_elsewhere = target is not None and target.kind == "url"
+    cpu, flags, versions = here, machine.flags, results.versions
+    if target and is_elsewhere:
+        cpu, flags, versions = target.cpu, target.flags, target.versions
+    yield "cpu", cpu
+    yield "flags", " ".join(flags) or "none known"
+    yield "int8", judge_int8(flags)
+    if is_elsewhere:
+        yield "sender's cpu", here
     load = " and ".join(
         "-" if n is None else f"{n:.2f}" for n in (quiet.load_before, quiet.load_after)
     )
     yield (
         "quiet",
-        f"{verdict}; load average {load} before and after; others took {share(quiet.others)}",
+        f"{quiet.verdict}; load average {load} before and after; others took {share(quiet.others)}",
     )
-    yield "versions", ", ".join(f"{k} {v}" for k, v in results.versions.items())
+    yield "versions", _list_versions(versions)
+    if is_elsewhere:
+        yield "sender's versions", _list_versions(results.versions)
     yield "command", results.command
     yield "when", results.created
     for warning in results.warnings:
         yield "warning", warning
+
+
+def _list_versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{package} {version}" for package, version in versions.items())
 
 
 def _describe_articles(results: Results) -> str:

@@ -6,18 +6,16 @@ Times are seconds and rates are a second, whatever the reports show.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
+from bench.conditions import ArticleSet, Machine, Quiet, TargetFacts
+from bench.section import Section
 from service.errors import DataError
 
 FORMAT: Literal[1] = 1
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Bounds(_Section):
+class Bounds(Section):
     """A number with the interval that holds it, 95 %; an end is None where it is not known."""
 
     estimate: float
@@ -25,11 +23,11 @@ class Bounds(_Section):
     high: float | None
 
 
-class Latency(_Section):
-    """How long answers took, from when they were due.
+class Latency(Section):
+    """A distribution of times: of answers, of one of their stages, or of how late requests left.
 
     Attributes:
-        n: answers, all of them with status 200.
+        n: times: of answers with status 200, or, for lateness, of all requests.
         mean_s: with a bootstrap interval.
         p50_s: this and the other quantiles have distribution-free intervals.
         p90_s: see p50_s.
@@ -47,7 +45,7 @@ class Latency(_Section):
     max_s: float
 
 
-class Counts(_Section):
+class Counts(Section):
     """What became of the requests.
 
     Attributes:
@@ -65,7 +63,7 @@ class Counts(_Section):
     errors: dict[str, int]
 
 
-class Stream(_Section):
+class Stream(Section):
     """SingleStream: the next request goes out when the last one is answered.
 
     Attributes:
@@ -81,7 +79,7 @@ class Stream(_Section):
     latencies_s: list[float]
 
 
-class Offline(_Section):
+class Offline(Section):
     """Offline: every document is there from the start; what counts is how fast all are done.
 
     Attributes:
@@ -99,7 +97,7 @@ class Offline(_Section):
     stages: dict[str, Latency]
 
 
-class Point(_Section):
+class Point(Section):
     """Server at one rate: requests go out at Poisson times that were fixed before the run.
 
     Attributes:
@@ -125,7 +123,7 @@ class Point(_Section):
     is_confirmation: bool = False
 
 
-class Server(_Section):
+class Server(Section):
     """Server: the highest Poisson rate at which p99 stays within the objective.
 
     Attributes:
@@ -141,7 +139,7 @@ class Server(_Section):
     rule: str
 
 
-class EngineTime(_Section):
+class EngineTime(Section):
     """The model alone on one document of a fixed length.
 
     Attributes:
@@ -159,7 +157,7 @@ class EngineTime(_Section):
     median_s: Bounds
 
 
-class ColdStart(_Section):
+class ColdStart(Section):
     """One start of `patsum serve` as a process.
 
     Attributes:
@@ -173,109 +171,11 @@ class ColdStart(_Section):
     pss_bytes: int | None
 
 
-class ArticleSet(_Section):
-    """What was summarized.
+class Results(Section):
+    """Everything that one run of `patsum bench` found.
 
-    Attributes:
-        source: name of the file or folder, or how the articles were made.
-        sha256: of the file; None where there is none.
-        n: distinct articles.
-        n_left_out: articles that the target refused before the run.
-        why_left_out: the first refusal, in words.
-        words_median: words of an article, cut at white space.
-        words_min: of the shortest.
-        words_max: of the longest.
+    Of an interrupted run, what was finished.
     """
-
-    source: str
-    sha256: str | None
-    n: int
-    n_left_out: int
-    why_left_out: str
-    words_median: float
-    words_min: int
-    words_max: int
-
-
-class TargetFacts(_Section):
-    """What answered.
-
-    Attributes:
-        kind: "in process" or "url".
-        where: the URL, or the name of the bundle folder.
-        model: version of the bundle.
-        sha256: of its graph.
-        weights: number format, such as "int8".
-        threads: that share one document.
-        workers: documents at a time.
-        versions: package -> version, on the side that answers.
-        cpu: model of the processor on the side that answers.
-    """
-
-    kind: Literal["in process", "url"]
-    where: str
-    model: str
-    sha256: str
-    weights: str
-    threads: int
-    workers: int
-    versions: dict[str, str]
-    cpu: str
-
-
-class Quiet(_Section):
-    """Whether the machine did anything else.
-
-    Attributes:
-        is_quiet: the verdict.
-        reasons: against it; empty when quiet.
-        load_before: average of the last minute, as the kernel keeps it.
-        load_after: the same, after the run.
-        busy_before: share of the processors that was busy before the run, 0 to 1.
-        busy_after: the same, after the run.
-        others: share of the processors that other processes took during the run; None where the
-            target is one of them.
-        steal: share that the hypervisor gave to others during the run.
-    """
-
-    is_quiet: bool
-    reasons: list[str]
-    load_before: float | None
-    load_after: float | None
-    busy_before: float | None
-    busy_after: float | None
-    others: float | None
-    steal: float | None
-
-
-class Machine(_Section):
-    """The machine that the benchmark ran on.
-
-    Attributes:
-        cpu: model name.
-        architecture: such as x86_64.
-        usable_cpus: that this process may run on.
-        quota_cpus: the cgroup's limit; None where there is none.
-        governor: of the first processor's clock; None where it cannot be read.
-        flags: instruction sets that matter here.
-        int8: whether int8 should pay on this processor, in plain words.
-        memory_bytes: of the machine; None where it cannot be read.
-        kernel: name and release.
-    """
-
-    cpu: str
-    architecture: str
-    usable_cpus: int
-    quota_cpus: float | None
-    governor: str | None
-    flags: list[str]
-    int8: str
-    memory_bytes: int | None
-    kernel: str
-
-
-class Results(_Section):
-    """Everything that one run of `patsum bench` found."""
 
     format: Literal[1] = FORMAT
     kind: Literal["patsum bench"] = "patsum bench"
@@ -288,11 +188,12 @@ class Results(_Section):
     target: TargetFacts | None
     articles: ArticleSet | None
     warnings: list[str]
+    is_interrupted: bool = False
     single_stream: Stream | None = None
     offline: Offline | None = None
     server: Server | None = None
-    engine: list[EngineTime] = []
-    cold_start: list[ColdStart] = []
+    engine: list[EngineTime] = Field(default_factory=list)
+    cold_start: list[ColdStart] = Field(default_factory=list)
 
 
 def read_results(path: Path) -> Results:

@@ -8,12 +8,13 @@ from bench.articles import Articles, read_article_texts
 from bench.cold_start import start_cold
 from bench.engine_time import time_engines
 from bench.generated import generate_articles
+from bench.lateness import warn_of_lateness
 from bench.machine import read_machine
 from bench.plan import ENGINE, Plan
 from bench.progress import progress
 from bench.quiet import QuietWatch
-from bench.results import EngineTime, Results
-from bench.scenarios import send_articles
+from bench.results import ColdStart, EngineTime, Results
+from bench.scenarios import Sent, send_articles
 from bench.target import describe_bundle
 from bench.versions import find_versions
 from service.errors import InputError
@@ -23,7 +24,7 @@ _PACKAGES = ("patsum", "onnxruntime", "tokenizers", "numpy", "httpx", "scipy")
 
 
 def run_benchmark(plan: Plan) -> Results:
-    """Do everything that a plan asks for.
+    """Do everything that a plan asks for; Ctrl-C ends it with what is finished by then.
 
     Raises:
         PatsumError: the target cannot be reached, the data cannot be used, the bundle is bad.
@@ -32,13 +33,21 @@ def run_benchmark(plan: Plan) -> Results:
     articles = load_articles(plan) if plan.sends_documents else None
     bundle = None if plan.url else Bundle(plan.bundle or embedded_bundle_path())
     watch = QuietWatch(is_alone=plan.url is None)
-    cold_start = []
-    with progress("cold starts", plan.n_cold_starts) as on_start:
-        for _ in range(plan.n_cold_starts):
-            cold_start.append(start_cold(plan.bundle, plan.threads))
-            on_start()
-    engine = _time_engine(plan, bundle, warnings) if bundle and ENGINE in plan.scenarios else []
-    sent = asyncio.run(send_articles(plan, articles)) if articles else None
+    cold_start: list[ColdStart] = []
+    engine: list[EngineTime] = []
+    sent = Sent()
+    is_interrupted = False
+    try:
+        _start_cold(plan, cold_start)
+        if bundle and ENGINE in plan.scenarios:
+            engine += _time_engine(plan, bundle, warnings)
+        if articles:
+            asyncio.run(send_articles(plan, articles, sent))
+    except KeyboardInterrupt:
+        is_interrupted = True
+        warnings.insert(0, "the run was interrupted: what it had not finished is missing")
+    if sent.server:
+        warnings += warn_of_lateness(sent.server)
     target = describe_bundle(bundle, plan.threads, plan.workers) if bundle else None
     return Results(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -47,12 +56,13 @@ def run_benchmark(plan: Plan) -> Results:
         machine=read_machine(),
         quiet=watch.finish(),
         versions=find_versions(_PACKAGES),
-        target=sent.target if sent else target,
-        articles=sent.articles if sent else None,
+        target=sent.target or target,
+        articles=sent.articles,
         warnings=warnings,
-        single_stream=sent.single_stream if sent else None,
-        offline=sent.offline if sent else None,
-        server=sent.server if sent else None,
+        is_interrupted=is_interrupted,
+        single_stream=sent.single_stream,
+        offline=sent.offline,
+        server=sent.server,
         engine=engine,
         cold_start=cold_start,
     )
@@ -65,6 +75,13 @@ def load_articles(plan: Plan) -> Articles:
     fewest, most = plan.words
     texts = generate_articles(plan.n_articles, plan.words, plan.seed)
     return Articles(texts, f"generated, {fewest}-{most} words, seed {plan.seed}")
+
+
+def _start_cold(plan: Plan, found: list[ColdStart]) -> None:
+    with progress("cold starts", plan.n_cold_starts) as on_start:
+        for _ in range(plan.n_cold_starts):
+            found.append(start_cold(plan.bundle, plan.threads))
+            on_start()
 
 
 def _time_engine(plan: Plan, bundle: Bundle, warnings: list[str]) -> list[EngineTime]:

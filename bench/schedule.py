@@ -12,24 +12,31 @@ from service.errors import InputError
 
 
 def poisson_schedule(rate: float, n: int, seed: int) -> npt.NDArray[np.float64]:
-    """Draw the arrival times of a Poisson process.
+    """Draw the arrival times of a Poisson process that has n arrivals in n / rate seconds.
+
+    Given their count, the arrivals of a Poisson process are uniform over its time. So the offered
+    rate is the one that is asked for; drawn gap by gap, it would be off by a share of
+    1 / sqrt(n): 4 % at 662, as much as a search claims to tell apart.
 
     Args:
-        rate: mean arrivals a second, above 0.
+        rate: arrivals a second, above 0.
         n: arrivals, at least 1.
-        seed: of the draw; the same seed gives the same times, scaled by the rate.
+        seed: of the draw; the same seed and n give the same times, scaled by the rate.
 
     Returns:
-        (arrivals,) float64 seconds from the start, increasing; the first one is after a gap too.
+        (arrivals,) float64 seconds from the start, in [0, n / rate), increasing.
 
     Raises:
         InputError: rate or n is out of its range.
+
+    Source:
+        The order-statistic property of the Poisson process: Kingman, Poisson Processes, 2.4.
     """
     if not rate > 0 or not np.isfinite(rate):
         raise InputError(f"expected a rate above 0 a second, got {rate}; give one like 20")
     if n < 1:
         raise InputError(f"expected at least 1 request, got {n}; ask for one or more")
-    return np.cumsum(np.random.default_rng(seed).exponential(1 / rate, n))
+    return np.sort(np.random.default_rng(seed).uniform(0, n / rate, n))
 
 
 def article_order(n_requests: int, n_articles: int, seed: int) -> npt.NDArray[np.int64]:

@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
+from bench.command_line import run_command
 from bench.peer_results import PeerResults
 from bench.result_tables import facts, headline, make_tables
 from bench.results import read_results
-from service.errors import DataError, PatsumError
+from service.errors import DataError
 
 
 def write_markdown(path: Path) -> Iterator[str]:
@@ -66,14 +67,15 @@ def _write_facts(facts: list[tuple[str, str]]) -> Iterator[str]:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
-def main(paths: tuple[Path, ...]) -> None:
+def tables(paths: tuple[Path, ...]) -> None:
     """Print results as the Markdown of docs/benchmark.md; PATHS are files written by --json."""
-    try:
-        for path in paths:
-            click.echo("\n".join(write_markdown(path)) + "\n")
-    except PatsumError as error:
-        click.echo(f"patsum: error: {' '.join(str(error).split())}", err=True)
-        raise SystemExit(2) from None
+    for path in paths:
+        click.echo("\n".join(write_markdown(path)) + "\n")
+
+
+def main() -> None:
+    """Run the command."""
+    run_command(tables, "python -m bench.tables")
 
 
 if __name__ == "__main__":

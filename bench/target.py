@@ -6,9 +6,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
+from bench.conditions import TargetFacts
 from bench.outcome import OK, Answer
-from bench.results import TargetFacts
-from service.api.info import find_versions, read_cpu
+from bench.versions import find_versions
+from service.api.info import PACKAGES, read_cpu
 from service.errors import InputError
 from service.inference.bundle import Bundle, embedded_bundle_path
 from service.inference.manifest import MODEL_FILE
@@ -77,6 +78,7 @@ class InProcess:
 
 def describe_bundle(bundle: Bundle, threads: int, workers: int) -> TargetFacts:
     """Describe a bundle that runs in this process."""
+    cpu = read_cpu()
     is_embedded = bundle.path == embedded_bundle_path()
     return TargetFacts(
         kind="in process",
@@ -86,6 +88,7 @@ def describe_bundle(bundle: Bundle, threads: int, workers: int) -> TargetFacts:
         weights=bundle.manifest.model.weights,
         threads=threads,
         workers=workers,
-        versions=find_versions(),
-        cpu=read_cpu().model,
+        versions=find_versions(PACKAGES),
+        cpu=cpu.model,
+        flags=cpu.features,
     )

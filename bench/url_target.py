@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
+from bench.conditions import TargetFacts
 from bench.outcome import OK, Answer
-from bench.results import TargetFacts
 from bench.target import N_SENTENCES
 from service.errors import TargetError
 
@@ -143,4 +143,5 @@ def _read_facts(url: str, info: Mapping[str, Any]) -> TargetFacts:
         workers=info["limits"]["workers"],
         versions=info["versions"],
         cpu=info["cpu"]["model"],
+        flags=info["cpu"]["features"],
     )

@@ -40,7 +40,8 @@ class ServerProcess:
             **settings,
         }
         self.log = []
-        self._said = {name: threading.Event() for name in ("listening", "ready", "draining")}
+        said = ("listening", "ready", "draining", "Shutting down")
+        self._said = {name: threading.Event() for name in said}
 
     def __enter__(self):
         clean = {name: v for name, v in os.environ.items() if not name.startswith("PATSUM_")}

@@ -1,17 +1,13 @@
 """Real servers in threads: the service over the tiny bundle, and small ones that misbehave."""
 
 import json
-import threading
 from contextlib import contextmanager
 
-import httpx
 import pytest
-import uvicorn
 
 from bench.generated import generate_articles
-from service.api.app import create_app
-from service.api.server import listen
 from service.api.settings import Settings
+from tests.live_server import serve_live
 
 ANSWERS = {
     200: b'{"documents": []}',
@@ -21,38 +17,23 @@ ANSWERS = {
 INFO = {
     "model": {"version": "double@sha256:0", "sha256": "0" * 64, "weights": "int8"},
     "limits": {"threads": 1, "workers": 2},
-    "versions": {"patsum": "0"},
-    "cpu": {"model": "none"},
+    "versions": {"patsum": "0.0.7"},
+    "cpu": {"model": "none", "features": ["avx2", "avx_vnni"]},
 }
-
-
-@contextmanager
-def serve(app):
-    """Serve an application with a real uvicorn in a thread."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-    with listen("127.0.0.1", 0) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield "http://{}:{}".format(*listener.getsockname())
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="session")
 def service_url(tiny_bundle):
     """The URL of the service over the tiny bundle."""
-    app = create_app(Settings(bundle=tiny_bundle, metrics_port=0, workers=2, max_characters=20_000))
-    with serve(app) as url, httpx.Client(base_url=url) as client:
-        for _ in range(10_000):
-            if client.get("/readyz").status_code == 200:
-                break
+    settings = Settings(bundle=tiny_bundle, metrics_port=0, workers=2, max_characters=20_000)
+    with serve_live(settings) as url:
         yield url
 
 
 class Answering:
     """An application that answers documents with given statuses in turn, and wants a key if told.
 
-    A real service gives these answers too, but not when a test wants them.
+    Status 0 is no answer. A real service does all this too, but not when a test wants it.
     """
 
     def __init__(self, statuses, key=None):
@@ -70,8 +51,11 @@ class Answering:
             status, body = 200, json.dumps(INFO).encode()
         else:
             status = self.statuses[self.n_asked % len(self.statuses)]
-            body = ANSWERS[status]
             self.n_asked += 1
+            if status == 0:
+                await receive()  # until the client has gone
+                return
+            body = ANSWERS[status]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -82,7 +66,7 @@ def answering():
 
     @contextmanager
     def start(statuses=(200,), key=None):
-        with serve(Answering(statuses, key)) as url:
+        with serve_live(Answering(statuses, key), is_service=False) as url:
             yield url
 
     return start

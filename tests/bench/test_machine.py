@@ -112,12 +112,6 @@ def test_memory_of_no_process_is_told(tmp_path):
         read_memory(1, tmp_path)
 
 
-def test_cold_start_of_a_real_process_is_measured(tiny_bundle):
-    start = start_cold(tiny_bundle, threads=1)
-    assert start.ready_s > 0.1
-    assert start.rss_bytes > 2**25
-
-
 def test_process_that_does_not_start_is_told_with_its_last_words(tmp_path):
     with pytest.raises(PatsumError, match=r"it last said: .*expected the manifest of a bundle"):
         start_cold(tmp_path, threads=1)

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-from bench.rate_search import MAX_STEPS, search_rate
+from bench.lateness import warn_of_lateness
+from bench.open_loop import find_fault, run_open_loop, run_server
+from bench.plan import SERVER, Plan
+from bench.rate_search import MAX_STEPS, count_requests, find_highest, search_rate
 from bench.result_tables import headline
 from bench.results import Counts, Point, Results, Server
-from bench.server import find_fault, run_open_loop, run_server
+from bench.scenarios import Scenarios
 from bench.single_stream import run_single_stream
 from bench.statistics import summarize_latencies
 from tests.bench.virtual_clock import Stalling, VirtualClock
@@ -65,6 +68,17 @@ def test_request_that_leaves_late_counts_from_when_it_was_due():
     assert outcomes[0].latency_s == pytest.approx(1.01)
 
 
+@pytest.mark.parametrize(("late_s", "is_warned"), [(0.004, False), (0.006, True)])
+def test_sender_that_is_late_by_more_than_5_percent_of_the_objective_is_told(late_s, is_warned):
+    lateness = summarize_latencies([0.0] * 600 + [late_s] * 62)
+    points = [make_point(20, True).model_copy(update={"lateness": lateness}), make_point(10, True)]
+    server = Server(slo_s=0.1, points=points, highest_rate=20, rule="")
+    warnings = warn_of_lateness(server)
+    assert len(warnings) == is_warned
+    if is_warned:
+        assert "by up to 6.00 ms (p99) at 20.0 requests/s" in warnings[0]
+
+
 def test_rate_below_capacity_passes_and_one_above_does_not():
     def measure(rate):
         clock = VirtualClock()
@@ -77,10 +91,55 @@ def test_rate_below_capacity_passes_and_one_above_does_not():
     assert above.counts.n_ok == 662
 
 
+def make_plan(**options):
+    given = dict.fromkeys(Plan.__dataclass_fields__) | {
+        "workers": 1, "seed": 0, "scenarios": (SERVER,), "n_requests": 662, "slo_s": 0.1,
+        "rates": (), "precision": 0.05, "n_parallel": 1,
+    }  # fmt: skip
+    return Plan(**given | options)
+
+
+def run_scenario(**options):
+    """Run Server against a target that answers 100 requests a second and never stands still."""
+    clock = VirtualClock()
+    scenarios = Scenarios(make_plan(**options), Stalling(clock, (0, 0)), ["text"], clock)
+    return clock.run(scenarios.run_server(None))
+
+
+def test_headline_is_not_above_capacity_though_the_objective_is_100_times_the_work():
+    server = run_scenario(slo_s=100 * Stalling.WORK_S, precision=0.1)
+    assert 90 < server.highest_rate <= 100
+    confirmed = server.points[-1]
+    assert confirmed.passes
+    # Twice the 20 s in which a queue must reach the objective, counted by requests.
+    assert confirmed.counts.n == 2 * count_requests(confirmed.rate, 662, 1.0, 0.1)
+    assert confirmed.counts.n == pytest.approx(40 * confirmed.rate, abs=2)
+
+
+def test_rate_above_capacity_does_not_pass_by_being_measured_shortly():
+    server = run_scenario(slo_s=100 * Stalling.WORK_S, rates=(105.0,))
+    assert server.points[0].why_not == "6.3 s are too few for a queue to show, give 40 s"
+    assert server.highest_rate is None
+
+
+@pytest.mark.parametrize(
+    ("rates", "highest"),
+    [
+        ([(5, True), (10, False), (20, True)], 5),
+        ([(5, True), (10, True), (20, False)], 10),
+        ([(20, True), (5, True)], 20),
+        ([(5, False), (10, True)], None),
+        ([(10, True), (10, False)], None),
+        ([], None),
+    ],
+)
+def test_highest_rate_lies_below_every_failing_one(rates, highest):
+    assert find_highest([make_point(rate, passes) for rate, passes in rates]) == highest
+
+
 def test_headline_says_whether_the_rate_was_confirmed():
     def say(is_confirmation):
-        point = Point(rate=20, seed=0, counts=make_counts(), latency=None, lateness=None, stages={},
-                      passes=True, why_not="", is_confirmation=is_confirmation)  # fmt: skip
+        point = make_point(20, True, is_confirmation)
         server = Server(slo_s=0.1, points=[point], highest_rate=20, rule="")
         return headline(Results.model_construct(server=server))
 
@@ -91,6 +150,12 @@ def test_headline_says_whether_the_rate_was_confirmed():
 def make_counts(n_ok=662, n_rejected=0, n_errors=0):
     return Counts(n=n_ok + n_rejected + n_errors, n_ok=n_ok, n_rejected=n_rejected,
                   n_errors=n_errors, errors={})  # fmt: skip
+
+
+def make_point(rate, passes, is_confirmation=False):
+    return Point(rate=rate, seed=0, counts=make_counts(), latency=None, lateness=None, stages={},
+                 passes=passes, why_not="" if passes else "slow",
+                 is_confirmation=is_confirmation)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -115,9 +180,7 @@ def search(limit, capacity, confirms=lambda rate: True, precision=0.05):
 
     async def measure(rate, is_confirmation):
         passes = rate <= limit and (not is_confirmation or confirms(rate))
-        return Point(rate=rate, seed=0, counts=make_counts(), latency=None, lateness=None,
-                     stages={}, passes=passes, why_not="" if passes else "slow",
-                     is_confirmation=is_confirmation)  # fmt: skip
+        return make_point(rate, passes, is_confirmation)
 
     return VirtualClock().run(search_rate(measure, capacity, precision))
 

@@ -1,16 +1,21 @@
 """Facts about the comparison with peers: order, thread counts, what is left out, what is told."""
 
 import json
+import sys
 
 import pytest
+import torch
 from click.testing import CliRunner
+from threadpoolctl import threadpool_info
 
 import bench.quiet
 from bench import peer_systems
-from bench.comparison import System, compare, make_systems
+from bench.comparison import System, compare, limit_threads, make_systems
+from bench.peer_list import check_systems
 from bench.peer_results import PeerResults
 from bench.peers import peers as command
-from bench.tables import main as tables
+from bench.tables import tables
+from service.errors import InputError
 from service.inference.bundle import Bundle, embedded_bundle_path
 from service.text.sentences import SentenceSplitter
 from tests.tiny_articles import write_tiny_articles
@@ -34,6 +39,12 @@ def data(tmp_path):
 @pytest.fixture
 def splitter():
     return SentenceSplitter.from_json(embedded_bundle_path() / "punkt.json")
+
+
+@pytest.fixture
+def no_encoder(monkeypatch):
+    """As where the package of the encoder is not installed; to export it takes long."""
+    monkeypatch.setattr("bench.peers.find_packaged_encoder", lambda: None)
 
 
 def article(text, summary="The ferry left."):
@@ -87,6 +98,49 @@ def test_system_whose_package_is_missing_is_left_out_and_named():
     assert [system.name for system, _ in ready] == ["there"]
     assert "there is no `package_that_is_not_there`" in left_out["lost"]
     assert ".[peers]" in left_out["lost"]
+
+
+def test_comparison_limits_every_pool_of_threads_and_gives_it_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with limit_threads(1):
+            pools = threadpool_info()
+            assert pools
+            assert {pool["num_threads"] for pool in pools} == {1}
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_systems_run_within_the_limit_of_threads(data, tiny_bundle, monkeypatch, no_encoder):
+    seen = []
+
+    def watched(splitter):
+        def summarize(text):
+            seen.append({pool["num_threads"] for pool in threadpool_info()})
+            seen.append({torch.get_num_threads()})
+            return [text]
+
+        torch.set_num_threads(2)  # as a system that makes itself at home
+        return summarize
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr(bench.quiet.QuietWatch.__init__, "__defaults__", (0.01,))
+    monkeypatch.setattr(peer_systems, "lead", watched)
+    arguments = ["--data", data, "--bundle", tiny_bundle, "--repeats", 1, "--articles", 2]
+    result = CliRunner().invoke(command, [*map(str, arguments)])
+    torch.set_num_threads(before)
+    assert result.exit_code == 0, result.output
+    assert len(seen) == 2 * (1 + 2)
+    assert seen == [{1}] * len(seen)
+
+
+def test_check_fails_where_a_system_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sumy", None)
+    with pytest.raises(InputError, match=r"sumy LSA': .there is no `sumy"):
+        check_systems(None)
 
 
 def test_ours_gives_the_sentences_of_the_summarizer():
@@ -145,7 +199,9 @@ def test_yardstick_runs_a_public_encoder_in_int8(tmp_path):
     assert open_encoder(graph, encoder / "tokenizer.json", 1)(TEXT) == []
 
 
-def test_comparison_is_written_and_its_table_made_again(data, tmp_path, tiny_bundle, monkeypatch):
+def test_comparison_is_written_and_its_table_made_again(
+    data, tmp_path, tiny_bundle, monkeypatch, no_encoder
+):
     monkeypatch.setattr(bench.quiet.QuietWatch.__init__, "__defaults__", (0.01,))
     arguments = ["--data", data, "--bundle", tiny_bundle, "--repeats", 2, "--articles", 8]
     arguments += ["--json", tmp_path / "p.json", "--svg", tmp_path / "p.svg"]

@@ -14,9 +14,18 @@ def test_same_seed_gives_the_same_times():
     assert (poisson_schedule(20, 50, seed=4) != first).all()
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_offered_rate_is_the_one_asked_for_on_every_schedule(seed):
+    times = poisson_schedule(20, 662, seed)
+    assert (np.diff(times) >= 0).all()
+    assert times[0] >= 0
+    assert times[-1] < 662 / 20
+    assert times[-1] == pytest.approx(662 / 20, rel=0.02)  # the last gap is about 1 / 662 of it
+
+
 def test_gaps_are_exponential_with_the_mean_of_the_rate():
     gaps = np.diff(poisson_schedule(20, 10_001, seed=0), prepend=0.0)
-    assert gaps.mean() == pytest.approx(1 / 20, rel=0.05)  # five standard errors
+    assert gaps.mean() == pytest.approx(1 / 20, rel=0.001)
     assert kstest(gaps, "expon", args=(0, 1 / 20)).pvalue > 0.01
 
 

@@ -2,6 +2,9 @@
 
 import asyncio
 import heapq
+from types import SimpleNamespace
+
+from bench.outcome import Answer
 
 
 class VirtualClock:
@@ -43,10 +46,9 @@ class Stalling:
     def __init__(self, clock, stalls_s):
         self._clock, self._stalls_s = clock, stalls_s
         self._free = asyncio.Lock()
+        self.facts = SimpleNamespace(workers=1)
 
     async def summarize(self, text):
-        from bench.outcome import Answer
-
         async with self._free:
             start_s, end_s = self._stalls_s
             now_s = self._clock.now_s()

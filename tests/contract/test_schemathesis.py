@@ -1,20 +1,20 @@
 """The service keeps what its OpenAPI description promises, whatever schemathesis sends.
 
-PATSUM_FUZZ_S=60 python -m pytest -m slow tests/contract/test_schemathesis.py
+SOAK_FUZZ_S=60 python -m pytest -m slow tests/contract/test_schemathesis.py
 """
 
-import json
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.server_process import ServerProcess
+
 ROOT = Path(__file__).parents[2]
-DURATION_S = float(os.environ.get("PATSUM_FUZZ_S", "600"))
+DURATION_S = float(os.environ.get("SOAK_FUZZ_S", "600"))
 
 CONFIG = """
 [parameters]
@@ -41,33 +41,15 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 413, 429, 503, 
 @pytest.fixture
 def service(tiny_bundle):
     """The URL of a service in a process of its own, alive to the end."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PATSUM_")}
-    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--metrics-port", "0"]
-    with subprocess.Popen(
-        [*command, "--bundle", str(tiny_bundle)],
-        cwd=ROOT,
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        for line in process.stderr:
-            fields = json.loads(line)
-            if fields["message"] == "listening":
-                url = "http://127.0.0.1:{port}".format(**fields)
-            elif fields["message"] == "ready":
-                break
-        drain = threading.Thread(target=process.stderr.read)  # else the pipe fills up
-        drain.start()
-        yield url
-        is_alive = process.poll() is None
-        process.terminate()
-        drain.join()
-    assert is_alive, "expected the service to outlive the test, but it ended"
+    with ServerProcess(bundle=tiny_bundle) as server:
+        yield server.url
+        is_alive = server.process.poll() is None
+    assert is_alive, server.log[-20:]
 
 
 @pytest.mark.slow
 def test_schemathesis_finds_nothing(service, tmp_path):
-    metadata = httpx.get(f"{service}/v2/models/patsum-tiny").json()
+    metadata = httpx.get(f"{service}/v2/models/patsum-tiny", timeout=60).json()
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG.format(name=metadata["name"], version=metadata["versions"][0]))
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]

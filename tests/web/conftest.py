@@ -3,19 +3,17 @@
 import json
 import os
 import shutil
-import threading
 from contextlib import contextmanager
 
 import httpx
 import pytest
-import uvicorn
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
-from service.api.app import create_app
-from service.api.server import listen
 from service.api.settings import Settings
+from tests.live_server import serve_live
 from tests.web.texts import NEWS
 
+REFUSED = "Failed to load resource"
 CHROMIUM = shutil.which("chromium")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -54,17 +52,10 @@ class Api:
 
 
 @contextmanager
-def serve(app):
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-    with listen("127.0.0.1", 0) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        url = "http://{}:{}".format(*listener.getsockname())
-        with httpx.Client(base_url=url) as client:
-            assert any(client.get("/readyz").status_code == 200 for _ in range(10_000))
+def serve(app_or_settings):
+    """Serve an application; give it as an `Api`."""
+    with serve_live(app_or_settings) as url:
         yield Api(url)
-        server.should_exit = True
-        thread.join()
 
 
 class Log:
@@ -74,7 +65,7 @@ class Log:
         requests: URLs, those of data and blobs left out.
         n_asked: requests to the API among them.
         complaints: console messages and uncaught errors.
-        n_refusals: how many refused requests the browser may complain of.
+        n_refusals: of how many refused requests the browser has to complain.
     """
 
     def __init__(self, context):
@@ -95,23 +86,25 @@ class Log:
     def n_asked(self):
         return sum("/v1/" in url for url in self.requests)
 
-    def unforeseen(self):
-        refused = [c for c in self.complaints if c.startswith("Failed to load resource")]
-        expected = refused[: self.n_refusals]
-        return [c for c in self.complaints if c not in expected]
+    def check(self, url):
+        """Nothing may have left the server, and nothing gone wrong but what a test foresaw."""
+        assert [r for r in self.requests if not r.startswith(url)] == []
+        refused = [c for c in self.complaints if c.startswith(REFUSED)]
+        assert [c for c in self.complaints if not c.startswith(REFUSED)] == []
+        assert len(refused) == self.n_refusals, refused
 
 
 @pytest.fixture(scope="session")
 def real_api():
     """The embedded model."""
-    with serve(create_app(Settings(metrics_port=0, workers=1, threads=1))) as api:
+    with serve(Settings(metrics_port=0, workers=1, threads=1)) as api:
         yield api
 
 
 @pytest.fixture(scope="session")
 def tiny_api(tiny_bundle):
     """A tiny model, quick and without a language."""
-    with serve(create_app(Settings(bundle=tiny_bundle, metrics_port=0, workers=1))) as api:
+    with serve(Settings(bundle=tiny_bundle, metrics_port=0, workers=1)) as api:
         yield api
 
 
@@ -123,6 +116,7 @@ def browser():
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield browser
@@ -148,8 +142,7 @@ def visit(browser):
     yield open_page
     for context, log, url in visits:
         context.close()
-        assert [r for r in log.requests if not r.startswith(url)] == []
-        assert log.unforeseen() == []
+        log.check(url)
 
 
 @pytest.fixture

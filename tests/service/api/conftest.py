@@ -1,16 +1,13 @@
 """An application over the tiny bundle: inside the test's process, and behind a real server."""
 
-import threading
 from contextlib import contextmanager
 
-import httpx
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from service.api.app import create_app
-from service.api.server import listen, make_config
 from service.api.settings import Settings
+from tests.live_server import serve_live
 
 TEXT = (
     "The ferry left the harbour before the storm. The mayor said that the council had a report. "
@@ -61,13 +58,5 @@ def client(settings, start_client):
 @pytest.fixture(scope="session")
 def server_url(settings):
     """The URL of a real server in a thread."""
-    server = uvicorn.Server(make_config(settings))
-    with listen("127.0.0.1", 0) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        url = "http://{}:{}".format(*listener.getsockname())
-        with httpx.Client(base_url=url) as client:
-            wait_until_ready(client)
+    with serve_live(settings) as url:
         yield url
-        server.should_exit = True
-        thread.join()

@@ -7,58 +7,45 @@ import signal
 import socket
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from service.api.server import listen
 from service.errors import PatsumError
+from tests.server_process import ServerProcess
 
 N_DOCUMENTS = 5
-QUICK = ("--metrics-port", "0", "--drain-s", "0")
 
 
-@pytest.fixture
-def start_process():
-    processes = []
-
-    def start(*arguments):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PATSUM_")}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "serve", *QUICK, *arguments],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        processes.append(process)
-        return process
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
+def end_in_vain(*arguments):
+    """Start a process that cannot serve; give its exit status and its log."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PATSUM_")}
+    command = [sys.executable, "-m", "service.cli", "serve", "--metrics-port", "0", *arguments]
+    ended = subprocess.run(
+        command, stderr=subprocess.PIPE, text=True, env=environment, timeout=300, check=False
+    )
+    return ended.returncode, ended.stderr
 
 
-def read_line(process, message):
-    """Read the log until a message comes."""
-    for line in process.stderr:
-        fields = json.loads(line)
-        if fields["message"] == message:
-            return fields
-    raise AssertionError(f"the process ended without {message!r}")
+def check_end(server):
+    """A process that was asked to end has ended without a complaint."""
+    assert server.process.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in json.dumps(server.log)
 
 
-def test_process_serves_and_ends_on_sigterm(start_process, tiny_bundle):
-    process = start_process("--port", "0", "--bundle", str(tiny_bundle))
-    port = read_line(process, "listening")["port"]
-    assert read_line(process, "ready")["modelVersion"].startswith("patsum-tiny@")
-    response = httpx.post(f"http://127.0.0.1:{port}/v1/summarize", json={"text": "A storm."})
-    assert response.status_code == 200
-    assert "server" not in response.headers
-    process.send_signal(signal.SIGTERM)
-    _, log = process.communicate(timeout=300)
-    assert process.returncode in (0, -signal.SIGTERM)
-    assert "Traceback" not in log
+def test_process_serves_and_ends_on_sigterm(tiny_bundle):
+    with ServerProcess(bundle=tiny_bundle) as server:
+        (ready,) = [line for line in server.log if line["message"] == "ready"]
+        assert ready["modelVersion"].startswith("patsum-tiny@")
+        url = f"{server.url}/v1/summarize"
+        response = httpx.post(url, json={"text": "A storm."}, timeout=60)
+        assert response.status_code == 200
+        assert "server" not in response.headers
+        server.terminate()
+        server.process.wait(300)
+    check_end(server)
 
 
 def start_request(port, body):
@@ -72,41 +59,36 @@ def start_request(port, body):
     return connection
 
 
-def test_request_that_is_open_at_sigterm_gets_its_answer(start_process, tiny_bundle, text):
+def test_request_that_is_open_at_sigterm_gets_its_answer(tiny_bundle, text):
     document = {"text": " ".join(f"{text} Report {i} is out." for i in range(20))}
     body = {"documents": [document] * N_DOCUMENTS, "explain": {"method": "occlusion"}}
     content = json.dumps(body).encode()
-    process = start_process("--port", "0", "--bundle", str(tiny_bundle))
-    port = read_line(process, "listening")["port"]
-    read_line(process, "ready")
-    with start_request(port, content) as connection:
-        process.send_signal(signal.SIGTERM)
-        read_line(process, "Shutting down")
-        connection.sendall(content)
-        response = http.client.HTTPResponse(connection)
-        response.begin()
-        answer = json.loads(response.read())
-    assert response.status == 200
-    assert len(answer["documents"]) == N_DOCUMENTS
-    _, log = process.communicate(timeout=300)
-    assert process.returncode in (0, -signal.SIGTERM)
-    assert "Traceback" not in log
+    with ServerProcess(bundle=tiny_bundle) as server:
+        with start_request(urlsplit(server.url).port, content) as connection:
+            server.terminate()
+            server.wait_for("Shutting down")
+            connection.sendall(content)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            answer = json.loads(response.read())
+        assert response.status == 200
+        assert len(answer["documents"]) == N_DOCUMENTS
+        server.process.wait(300)
+    check_end(server)
 
 
-def test_process_with_an_unusable_bundle_ends_with_one_line(start_process, tmp_path):
-    process = start_process("--port", "0", "--bundle", str(tmp_path))
-    _, log = process.communicate(timeout=300)
-    assert process.returncode == 2
+def test_process_with_an_unusable_bundle_ends_with_one_line(tmp_path):
+    status, log = end_in_vain("--port", "0", "--bundle", str(tmp_path))
+    assert status == 2
     assert log.splitlines()[-1].startswith("patsum: error: expected the manifest of a bundle")
     assert "Traceback" not in log
 
 
-def test_process_on_a_taken_port_ends_with_one_line(start_process, tiny_bundle):
+def test_process_on_a_taken_port_ends_with_one_line(tiny_bundle):
     with listen("127.0.0.1", 0) as listener:
         port = str(listener.getsockname()[1])
-        process = start_process("--port", port, "--bundle", str(tiny_bundle))
-        _, log = process.communicate(timeout=300)
-    assert process.returncode == 2
+        status, log = end_in_vain("--port", port, "--bundle", str(tiny_bundle))
+    assert status == 2
     assert log.startswith(f"patsum: error: expected to listen on 127.0.0.1:{port}, got ")
 
 

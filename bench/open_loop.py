@@ -1,4 +1,4 @@
-"""Server: requests at Poisson times, whether or not earlier ones are answered."""
+"""The open loop: requests at Poisson times, whether or not earlier ones are answered."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -55,6 +55,7 @@ async def run_server(
     slo_s: float,
     on_answer: Callable[[], object],
     clock: Clock | None = None,
+    least_s: float = 0.0,
 ) -> Point:
     """Measure one rate.
 
@@ -66,6 +67,7 @@ async def run_server(
         slo_s: objective for p99, in seconds.
         on_answer: called after each answer.
         clock: of the run; the process's own without.
+        least_s: how long requests have to come for the rate to pass, in seconds.
 
     Raises:
         InputError: the rate is not above 0.
@@ -74,6 +76,9 @@ async def run_server(
     outcomes = await run_open_loop(target, texts, schedule_s, on_answer, clock)
     counts, latency = count_outcomes(outcomes), summarize_latencies(ok_latencies(outcomes))
     why_not = find_fault(counts, latency, slo_s)
+    duration_s = len(texts) / rate
+    if not why_not and duration_s < least_s:
+        why_not = f"{duration_s:.1f} s are too few for a queue to show, give {least_s:g} s"
     return Point(
         rate=rate,
         seed=seed,
