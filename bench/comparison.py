@@ -74,7 +74,7 @@ def make_systems(
             ready.append((system, system.make()))
         except ModuleNotFoundError as error:
             left_out[system.name] = (
-                f"there is no `{error.name}`; install it with `pip install 'patsum[peers]'`"
+                f"there is no `{error.name}`; install it with `pip install -c constraints.txt -e '.[peers]'`"
             )
     return ready, left_out
 

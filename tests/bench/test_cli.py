@@ -264,9 +264,9 @@ def test_command_is_listed_by_patsum():
     [
         ("--url u --api-key secret --json a --slo-ms 5 --html=b --api-key=secret --svg c -h",
          "--url u --slo-ms 5 -h"),
-        ("--data /home/me/a.jsonl --bundle=/home/me/mine/ --compare ../float32 --encoder /e/m",
+        ("--data /srv/me/a.jsonl --bundle=/srv/me/mine/ --compare ../float32 --encoder /e/m",
          "--data a.jsonl --bundle=mine --compare float32 --encoder m"),
-        ("--api-key --json --json /home/me/data --data --data --seed 1",
+        ("--api-key --json --json /srv/me/data --data --data --seed 1",
          "--data --data --seed 1"),
         ("--data a --data b --bundle . --seed 1", "--data a --data b --bundle . --seed 1"),
     ],
