@@ -74,7 +74,8 @@ def make_systems(
             ready.append((system, system.make()))
         except ModuleNotFoundError as error:
             left_out[system.name] = (
-                f"there is no `{error.name}`; install it with `pip install -c constraints.txt -e '.[peers]'`"
+                f"there is no `{error.name}`; install it with "
+                "`pip install -c constraints.txt -e '.[peers]'`"
             )
     return ready, left_out
 
