@@ -12,7 +12,6 @@ import httpx
 
 from service.client.answer import check_status, name_transport_errors, read_info, read_object
 from service.client.attempts import TRANSIENT, Attempts, RetryPolicy
-from service.client.batch import plan_requests
 from service.client.body import Document, SummaryOptions
 from service.client.connection import (
     Call,
@@ -22,8 +21,9 @@ from service.client.connection import (
     read_only_summary,
     summarize_call,
 )
-from service.client.delivery import NARROWED, Delivery, Outcome
+from service.client.delivery import NARROWED, Delivery, DocumentOutcome
 from service.client.errors import ClientError
+from service.client.parcel import plan_requests
 from service.client.results import DocumentFailure, DocumentSummary, ServiceInfo
 
 
@@ -85,12 +85,13 @@ class AsyncClient:
             text: any Unicode text.
             language: BCP 47 tag such as "en"; refused if the model lacks it.
             timeout_s: seconds for this call; None for those of the client.
-            request_id: by which the service's log shall know the call.
+            request_id: by which the service's log shall know the call; 1 to 128 of A-Z a-z 0-9
+                . _ : / + = @ -
             options: how to summarize; see SummaryOptions.
 
         Raises:
             ClientError: there is no summary; the class says why.
-            InputError: an option cannot be sent.
+            InputError: an option or the request id cannot be sent.
         """
         return await self._summarize(
             "/v1/summarize", text, language, timeout_s, request_id, options
@@ -125,7 +126,7 @@ class AsyncClient:
         *,
         timeout_s: float | None = None,
         **options: Unpack[SummaryOptions],
-    ) -> AsyncGenerator[Outcome, None]:
+    ) -> AsyncGenerator[DocumentOutcome, None]:
         """Summarize many documents, in requests as large as the service takes, one after the other.
 
         Args:
@@ -195,7 +196,7 @@ class AsyncClient:
 
     async def _deliver(
         self, delivery: Delivery, attempts: Attempts
-    ) -> AsyncGenerator[Outcome, None]:
+    ) -> AsyncGenerator[DocumentOutcome, None]:
         while not delivery.is_done:
             try:
                 async with self._open(many_call(delivery.body()), attempts) as response:
@@ -212,6 +213,7 @@ class AsyncClient:
             except NARROWED as error:
                 for failure in delivery.narrow(error):
                     yield failure
+                    attempts.restart()
 
     @asynccontextmanager
     async def _open(self, call: Call, attempts: Attempts) -> AsyncIterator[httpx.Response]:

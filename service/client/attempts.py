@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from service.client.errors import BusyError, ClientError, DeadlineError, UnreachableError
 
+_MOST_DOUBLINGS = 1023
+"""2.0 to a higher power is no float; no pause that grows so long is ever waited."""
+
 TRANSIENT = (BusyError, UnreachableError)
 """After these a call is tried again while its time lasts."""
 
@@ -84,9 +87,8 @@ class Attempts:
         Raises:
             ClientError: that error, when no time would be left after the pause.
         """
-        longest_s = min(
-            self._policy.first_pause_s * 2.0**self._n_failed, self._policy.longest_pause_s
-        )
+        growth = 2.0 ** min(self._n_failed, _MOST_DOUBLINGS)
+        longest_s = min(self._policy.first_pause_s * growth, self._policy.longest_pause_s)
         self._n_failed += 1
         pause_s = (error.retry_after_s or 0.0) + self._draw() * longest_s
         if self._clock() + pause_s >= self._ends_s:

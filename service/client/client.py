@@ -11,7 +11,6 @@ import httpx
 
 from service.client.answer import check_status, name_transport_errors, read_info, read_object
 from service.client.attempts import TRANSIENT, Attempts, RetryPolicy
-from service.client.batch import plan_requests
 from service.client.body import Document, SummaryOptions
 from service.client.connection import (
     Call,
@@ -21,8 +20,9 @@ from service.client.connection import (
     read_only_summary,
     summarize_call,
 )
-from service.client.delivery import NARROWED, Delivery, Outcome
+from service.client.delivery import NARROWED, Delivery, DocumentOutcome
 from service.client.errors import ClientError
+from service.client.parcel import plan_requests
 from service.client.results import DocumentFailure, DocumentSummary, ServiceInfo
 
 
@@ -44,7 +44,7 @@ class Client:
         draw: a random number in [0, 1).
 
     Raises:
-        InputError: base_url has no http:// or https://.
+        InputError: base_url has no http:// or https://, or a header cannot carry the key.
     """
 
     def __init__(
@@ -92,12 +92,13 @@ class Client:
             text: any Unicode text.
             language: BCP 47 tag such as "en"; refused if the model lacks it.
             timeout_s: seconds for this call; None for those of the client.
-            request_id: by which the service's log shall know the call.
+            request_id: by which the service's log shall know the call; 1 to 128 of A-Z a-z 0-9
+                . _ : / + = @ -
             options: how to summarize; see SummaryOptions.
 
         Raises:
             ClientError: there is no summary; the class says why.
-            InputError: an option cannot be sent.
+            InputError: an option or the request id cannot be sent.
         """
         return self._summarize("/v1/summarize", text, language, timeout_s, request_id, options)
 
@@ -130,7 +131,7 @@ class Client:
         *,
         timeout_s: float | None = None,
         **options: Unpack[SummaryOptions],
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[DocumentOutcome]:
         """Summarize many documents, in requests as large as the service takes, one after the other.
 
         Args:
@@ -192,7 +193,7 @@ class Client:
             except TRANSIENT as error:
                 self._sleep(attempts.pause_after(error))
 
-    def _deliver(self, delivery: Delivery, attempts: Attempts) -> Iterator[Outcome]:
+    def _deliver(self, delivery: Delivery, attempts: Attempts) -> Iterator[DocumentOutcome]:
         while not delivery.is_done:
             try:
                 with self._open(many_call(delivery.body()), attempts) as response:
@@ -206,7 +207,9 @@ class Client:
             except TRANSIENT as error:
                 self._sleep(attempts.pause_after(error))
             except NARROWED as error:
-                yield from delivery.narrow(error)
+                for failure in delivery.narrow(error):
+                    yield failure
+                    attempts.restart()
 
     @contextmanager
     def _open(self, call: Call, attempts: Attempts) -> Iterator[httpx.Response]:

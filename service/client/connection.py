@@ -1,6 +1,7 @@
 """Where the service is and how it is called: what the sync and the async client share."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -16,6 +17,9 @@ CONNECT_TIMEOUT_S = 5.0
 """Most seconds for a connection to open; then another attempt is made."""
 
 JSON_OR_LINES = f"{NDJSON}, application/json;q=0.5"
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class Call(NamedTuple):
@@ -60,7 +64,7 @@ class Connection:
     """What a client is made with; see `Client`.
 
     Raises:
-        InputError: base_url has no http:// or https://.
+        InputError: base_url has no http:// or https://, or a header cannot carry the key.
     """
 
     def __init__(
@@ -76,7 +80,7 @@ class Connection:
             raise InputError(
                 f"expected a base_url with http:// or https://, got {base_url!r}; write it in full"
             )
-        self.headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        self.headers = {} if api_key is None else {b"Authorization": _bearer(api_key)}
         self._timeout_s = timeout_s
         self._retry = retry or RetryPolicy()
         self._clock = clock
@@ -98,7 +102,16 @@ class Connection:
 
 
 def summarize_call(path: str, item: Item, options: SummaryOptions, request_id: str | None) -> Call:
-    """Make the call that summarizes one document."""
+    """Make the call that summarizes one document.
+
+    Raises:
+        InputError: an option cannot be sent, or the service would not take the request id.
+    """
+    if request_id is not None and not _REQUEST_ID.fullmatch(request_id):
+        raise InputError(
+            "expected a request_id of 1 to 128 of A-Z a-z 0-9 . _ : / + = @ -, "
+            f"got {request_id!r}; the service would give it another"
+        )
     return Call("POST", path, write_body([item], options), request_id=request_id)
 
 
@@ -122,3 +135,23 @@ def read_only_summary(item: Item, answer: Mapping[str, Any]) -> DocumentSummary:
     if not isinstance(documents, list) or len(documents) != 1:
         raise AnswerError("expected one document, got another number; check the URL")
     return read_summary(item, documents[0], answer.get("modelVersion"))
+
+
+def _bearer(api_key: str) -> bytes:
+    """Write the value of the Authorization header; the service compares a key's UTF-8.
+
+    Raises:
+        InputError: a header cannot carry the key; the message does not show it.
+    """
+    advice = "mend the key, or leave it out"
+    if not api_key or api_key != api_key.strip() or _CONTROL.search(api_key):
+        raise InputError(
+            "expected an api_key without line breaks, control characters and spaces around it, "
+            f"got another; {advice}"
+        )
+    try:
+        return f"Bearer {api_key}".encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"expected an api_key that UTF-8 can hold, got a lone surrogate; {advice}"
+        ) from error

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import httpx
 
@@ -17,52 +18,63 @@ from service.client.errors import (
     AnswerError,
     ClientError,
     DeadlineError,
+    Problem,
     RefusedError,
     UnreachableError,
 )
 from service.client.results import DocumentFailure, DocumentSummary
 
-Outcome = DocumentSummary | DocumentFailure
+DocumentOutcome = DocumentSummary | DocumentFailure
 NARROWED = (RefusedError, DeadlineError)
 """After these it may be one document that spoils the request for the others."""
 
-_CODES: Mapping[int | None, str] = {413: "TooLarge", 504: "DeadlineExceeded"}
+_CODES: Mapping[int | None, str] = {
+    413: "TooLarge",
+    500: "InternalError",
+    504: "DeadlineExceeded",
+}
+_SHARED: Mapping[str, tuple[int, type[ClientError]]] = {
+    "DeadlineExceeded": (504, DeadlineError),
+    "InternalError": (500, RefusedError),
+}
+"""Failures that a document may owe to those beside it, and the refusal that says the same."""
 
 
 class Delivery:
     """The documents of one request, asked for until each has its outcome.
 
     A connection that breaks costs only what has not come back; a refusal that may be about one
-    document is narrowed down to it by halves.
+    document is narrowed down to it. No document is lost to the deadline or to a bug that others
+    met: it counts as failed only when it was asked for alone.
 
     Args:
         items: the documents; at least one.
         options: how to summarize them.
+
+    Attributes:
+        n_asked: documents in the request that was written last.
     """
 
     def __init__(self, items: Iterable[Item], options: SummaryOptions) -> None:
         self._parts: deque[deque[Item]] = deque([deque(items)])
         self._options = options
+        self.n_asked = 0
 
     @property
     def is_done(self) -> bool:
         """Every document has its outcome."""
         return not self._parts
 
-    @property
-    def n_asked(self) -> int:
-        """The number of documents in the next request."""
-        return len(self._parts[0])
-
     def body(self) -> bytes:
         """Write the next request."""
+        self.n_asked = len(self._parts[0])
         return write_body(self._parts[0], self._options)
 
     def read(self, response: httpx.Response) -> "DeliveryReader":
         """Begin to read the answer to that request."""
         return DeliveryReader(self, response)
 
-    def take(self, answer: object, model_version: object, *, is_failure: bool) -> Outcome:
+    def take(self, answer: object, model_version: object, *, is_failure: bool) -> DocumentOutcome:
         """Take the outcome of the next document.
 
         Args:
@@ -72,21 +84,24 @@ class Delivery:
 
         Raises:
             AnswerError: it belongs to another document, or is something else.
+            DeadlineError: the document was not done in time, beside others; narrow it.
+            RefusedError: the document met a bug, beside others; narrow it.
         """
         item = self._parts[0][0] if self._parts else None
         if item is None or not isinstance(answer, dict) or answer.get("id") != item.wire_id:
             raise AnswerError(
                 "expected each document once and in order, got another; check the service's version"
             )
-        outcome: Outcome
+        outcome: DocumentOutcome
         if is_failure:
             outcome = read_failure(item, answer.get("error"))
+            self._check_alone(outcome)
         else:
             outcome = read_summary(item, answer, model_version)
         self._forget_first()
         return outcome
 
-    def take_all(self, content: bytes) -> Iterator[Outcome]:
+    def take_all(self, content: bytes) -> Iterator[DocumentOutcome]:
         """Take the outcomes of a whole JSON answer."""
         answer = read_object(content)
         documents = {entry["id"]: entry for entry in _entries(answer, "documents")}
@@ -103,7 +118,8 @@ class Delivery:
             error: one of NARROWED.
 
         Returns:
-            The failure of a document that was alone; without one, halves will be asked for.
+            The failure of a document that was alone; without one, what is left will be asked for:
+            by halves when nothing has come, after a bug each document alone.
 
         Raises:
             ClientError: that one; it is about the request.
@@ -111,15 +127,29 @@ class Delivery:
         if not _is_about_documents(error):
             raise error
         part = self._parts[0]
+        if len(part) < self.n_asked:  # some have come, or one was set apart
+            return []
         if len(part) == 1:
             failure = DocumentFailure(id=part[0].id, code=_code(error), message=_words(error))
             self._forget_first()
             return [failure]
-        self._parts.popleft()
-        items = list(part)
-        middle = len(items) // 2
-        self._parts.extendleft((deque(items[middle:]), deque(items[:middle])))
+        self._cut(*range(1, len(part)) if error.status == 500 else [len(part) // 2])
         return []
+
+    def _check_alone(self, failure: DocumentFailure) -> None:
+        """Check that a failure is the document's own, and not owed to those beside it."""
+        if self.n_asked == 1 or failure.code not in _SHARED:
+            return
+        status, kind = _SHARED[failure.code]
+        if status == 500:  # it names the document, and the others are fine
+            self._cut(1)
+        raise kind(failure.message, status=status, problem=Problem(detail=failure.message))
+
+    def _cut(self, *ends: int) -> None:
+        """Cut the first part after so many documents each."""
+        items = list(self._parts.popleft())
+        pieces = [items[i:j] for i, j in pairwise((0, *ends, len(items)))]
+        self._parts.extendleft(deque(piece) for piece in reversed(pieces) if piece)
 
     def _forget_first(self) -> None:
         self._parts[0].popleft()
@@ -143,7 +173,7 @@ class DeliveryReader:
         self._n_expected = delivery.n_asked
         self._received = bytearray()
 
-    def feed(self, chunk: bytes) -> Iterator[Outcome]:
+    def feed(self, chunk: bytes) -> Iterator[DocumentOutcome]:
         """Take some bytes, and give the outcomes that are whole."""
         self._received += chunk
         while self._is_stream and b"\n" in self._received:
@@ -152,7 +182,7 @@ class DeliveryReader:
             if line.strip():
                 yield self._take_line(bytes(line))
 
-    def end(self) -> Iterator[Outcome]:
+    def end(self) -> Iterator[DocumentOutcome]:
         """Give what is whole only now.
 
         Raises:
@@ -170,7 +200,7 @@ class DeliveryReader:
                 "check what stands between this client and the service"
             )
 
-    def _take_line(self, line: bytes) -> Outcome:
+    def _take_line(self, line: bytes) -> DocumentOutcome:
         entry = read_object(line)
         is_failure = "error" in entry
         answer = entry.get("error" if is_failure else "document")
@@ -194,8 +224,8 @@ def _is_about_documents(error: ClientError) -> bool:
     match error.status:
         case 413:
             return True
-        case 504:
-            return error.problem is not None  # a gateway's own 504 says nothing of the documents
+        case 500 | 504:  # a gateway's own says nothing of the documents
+            return error.problem is not None
         case _:
             return error.status == 422 and is_inside
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import inspect
+import json
 import subprocess
 import sys
 
 import pytest
 
 from service import Summarizer
+from service.api.settings import Settings
 from service.client import (
     AnswerError,
     AsyncClient,
@@ -17,10 +19,13 @@ from service.client import (
     Document,
     DocumentFailure,
     RefusedError,
+    RetryPolicy,
     UnreachableError,
 )
+from service.client.attempts import Attempts
 from service.errors import InputError
 from service.text.select import LengthRule
+from tests.live_server import serve_live
 from tests.scripted_server import CLOSE, HANG, Answer, info, lines, problem, whole
 
 TEXT = (
@@ -201,6 +206,12 @@ def test_random_pause_grows_to_its_limit(slept, scripted, clock):
     assert clock.pauses_s == pytest.approx(expected)
 
 
+def test_pause_stays_at_its_limit_after_any_number_of_failures():
+    attempts = Attempts(1e9, RetryPolicy(), clock=lambda: 0.0, draw=lambda: 1.0)
+    pauses = [attempts.pause_after(UnreachableError("no")) for _ in range(1100)]
+    assert pauses[6:] == [5.0] * 1094
+
+
 def test_busy_service_is_given_up_when_the_time_does_not_suffice(slept, scripted, clock):
     scripted.script = [problem(429, "the queue is full", Retry_After="8")] * 4
     with pytest.raises(BusyError, match="HTTP 429: the queue is full") as caught:
@@ -269,6 +280,88 @@ def test_document_that_takes_too_long_fails_alone(slept, scripted):
     assert sent == [["0", "1", "2"], ["0"], ["1", "2"], ["1"], ["2"], ["3"]]
 
 
+def sent_ids(scripted):
+    return [[d["id"] for d in body["documents"]] for _, body in scripted.requests]
+
+
+def test_line_with_the_deadline_costs_only_a_document_that_was_asked_alone(slept, scripted):
+    def slow(documents):
+        n_done = [d["text"] for d in documents].index("slow") if "slow" in str(documents) else 3
+        late = {d["id"]: "DeadlineExceeded" for d in documents[n_done:]}
+        return lines(documents, **late)
+
+    scripted.script = [slow] * 9
+    outcomes = list(slept.summarize_many(["a", "slow", "c"]))
+    assert [getattr(o, "code", None) for o in outcomes] == [None, "DeadlineExceeded", None]
+    assert sent_ids(scripted) == [["0", "1", "2"], ["1", "2"], ["1"], ["2"]]
+
+
+def test_last_line_with_the_deadline_is_asked_for_alone(slept, scripted):
+    scripted.script = [lambda documents: lines(documents, **{"1": "DeadlineExceeded"})]
+    assert [o.summary for o in slept.summarize_many(["a", "b"])] == ["a", "b"]
+    assert sent_ids(scripted) == [["0", "1"], ["1"]]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_document_that_meets_a_bug_is_asked_for_once_more_and_alone(slept, scripted, place):
+    def buggy(documents):
+        return lines(documents, **{str(place): "InternalError"})
+
+    scripted.script = [buggy] * 9
+    outcomes = list(slept.summarize_many(["a", "b", "c"]))
+    codes = [getattr(o, "code", None) for o in outcomes]
+    assert codes == ["InternalError" if i == place else None for i in range(3)]
+    asked = [ids for ids in sent_ids(scripted) if str(place) in ids]
+    assert asked == [["0", "1", "2"], [str(place)]]
+    assert len(scripted.requests) == 3 - (place == 2)
+
+
+def test_document_that_meets_a_bug_only_beside_others_is_summarized(slept, scripted):
+    scripted.script = [lambda documents: lines(documents, **{"0": "InternalError"})]
+    assert [o.summary for o in slept.summarize_many(["a", "b", "c"])] == ["a", "b", "c"]
+    assert sent_ids(scripted) == [["0", "1", "2"], ["0"], ["1", "2"]]
+
+
+def test_bug_in_a_json_answer_is_treated_as_in_a_line(slept, scripted):
+    def buggy(documents):
+        good = whole([d for d in documents if d["id"] != "1"])
+        errors = [
+            {"id": d["id"], "error": {"code": "InternalError", "message": "no", "target": "/"}}
+            for d in documents
+            if d["id"] == "1"
+        ]
+        return Answer(200, json.dumps({**json.loads(good.content), "errors": errors}))
+
+    scripted.script = [buggy] * 9
+    outcomes = list(slept.summarize_many(["a", "b", "c"]))
+    assert [getattr(o, "code", None) for o in outcomes] == [None, "InternalError", None]
+    assert sent_ids(scripted) == [["0", "1", "2"], ["1"], ["2"]]
+
+
+def test_bug_in_every_document_fails_each_alone(slept, scripted):
+    def buggy(documents):
+        return problem(500) if {d["id"] for d in documents} <= {"0", "1"} else lines(documents)
+
+    scripted.script = [buggy] * 9
+    outcomes = list(slept.summarize_many(["a", "b"]))
+    assert [o.code for o in outcomes] == ["InternalError"] * 2
+    assert sent_ids(scripted) == [["0", "1"], ["0"], ["1"]]
+
+
+def test_time_begins_anew_with_each_failure(slept, scripted, clock):
+    busy = problem(503, Retry_After="15")
+    scripted.script = [problem(504), busy, problem(504), busy, lines]
+    outcomes = list(slept.summarize_many(["a", "b"]))
+    assert [getattr(o, "code", None) for o in outcomes] == ["DeadlineExceeded", None]
+    assert sum(clock.pauses_s) > 30
+
+
+def test_error_of_a_gateway_is_no_fault_of_a_document(slept, scripted):
+    scripted.script = [Answer(500, "<html>", {"Content-Type": "text/html"})]
+    with pytest.raises(RefusedError, match="HTTP 500"):
+        list(slept.summarize_many(["a", "b"]))
+
+
 def test_gateway_that_is_too_slow_is_no_fault_of_a_document(slept, scripted):
     scripted.script = [Answer(504, "<html>", {"Content-Type": "text/html"})]
     with pytest.raises(DeadlineError, match="HTTP 504"):
@@ -283,8 +376,29 @@ def test_single_text_is_not_taken_for_a_list_of_letters(slept):
 def test_address_without_a_scheme_and_key_with_a_line_break_are_told(make, scripted):
     with pytest.raises(InputError, match="http://"), make("127.0.0.1:8000") as client:
         client.ready()
-    with make(scripted.url, api_key="a\nb") as client, pytest.raises(InputError, match="HTTP"):
-        client.info()
+    for key in ("a\nb", "a\0b", " a", "", "a\ud800b"):
+        with pytest.raises(InputError, match="api_key"), make(scripted.url, api_key=key) as client:
+            client.info()
+
+
+def test_key_beyond_ascii_opens_the_real_service(make, tiny_bundle):
+    keys = "schlüssel-é,ключ"
+    settings = Settings(bundle=tiny_bundle, metrics_port=0, workers=1, api_key=keys)
+    with serve_live(settings) as url:
+        for key in keys.split(","):
+            with make(url, api_key=key) as client:
+                assert client.summarize("A storm.").summary == "A storm."
+        with make(url, api_key="schlussel") as client, pytest.raises(RefusedError, match="401"):
+            client.summarize("A storm.")
+
+
+@pytest.mark.parametrize("request_id", ["é", "", "a b", "a\nb", "x" * 129, "\ud800"])
+def test_request_id_that_the_service_would_replace_is_told(slept, scripted, request_id):
+    with pytest.raises(InputError, match="request_id of 1 to 128"):
+        slept.summarize("A storm.", request_id=request_id)
+    with pytest.raises(InputError, match="request_id of 1 to 128"):
+        slept.explain("A storm.", request_id=request_id)
+    assert scripted.requests == []
 
 
 def test_answer_that_quotes_another_text_is_refused(slept, scripted):

@@ -7,7 +7,7 @@ from service.client.results import DocumentFailure, Limits
 from service.errors import InputError
 
 
-class Batch:
+class Parcel:
     """Documents that go into one request.
 
     Args:
@@ -56,19 +56,19 @@ def plan_requests(
     if isinstance(documents, str):
         raise InputError("expected several documents, got one text; put it in a list")
     n_around = len(write_body([], options))
-    batch = Batch(limits, n_around)
+    parcel = Parcel(limits, n_around)
     for position, document in enumerate(documents):
         item = _try_item(position, document)
-        if isinstance(item, DocumentFailure) or not batch.has_room(item):
-            if batch.items:
-                yield batch.items
-            batch = Batch(limits, n_around)
+        if isinstance(item, DocumentFailure) or not parcel.has_room(item):
+            if parcel.items:
+                yield parcel.items
+            parcel = Parcel(limits, n_around)
         if isinstance(item, DocumentFailure):
             yield item
         else:
-            batch.add(item)
-    if batch.items:
-        yield batch.items
+            parcel.add(item)
+    if parcel.items:
+        yield parcel.items
 
 
 def _try_item(position: int, document: Document | str) -> Item | DocumentFailure:
