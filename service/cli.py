@@ -14,7 +14,8 @@ from service.bulk.cli import batch
 from service.errors import InputError, PatsumError
 from service.offline_commands import OfflineCommand, find_offline_commands, is_our_own
 from service.summary_options import bundle_option, check_length_rules, summary_options
-from service.text_file import STDIN, read_text
+from service.text.default_length import DEFAULT_SENTENCE_COUNT
+from service.text_file import STANDARD_STREAM, read_text
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -136,7 +137,7 @@ def summarize(
     from service.text.select import LengthRule, Order
 
     if ratio is None and max_characters is None and sentences is None:
-        sentences = 3
+        sentences = DEFAULT_SENTENCE_COUNT
     rule = LengthRule(sentence_count=sentences, ratio=ratio, max_characters=max_characters)
     method = ExplainMethod(explain_method or "attention") if explain or explain_method else None
     summarizer = Summarizer(bundle)
@@ -154,7 +155,7 @@ def summarize(
         header = [f"== {_display(name)}"] if len(files) > 1 else []
         return [*header, *print_summary(summary, sys.stdout.isatty())]
 
-    _print_each(files or (STDIN,), summarize_file)
+    _print_each(files or (STANDARD_STREAM,), summarize_file)
 
 
 @cli.command()
@@ -193,7 +194,7 @@ def _print_each(names: tuple[str, ...], summarize_file: Callable[[str], Iterable
 
 
 def _display(name: str) -> str:
-    return "standard input" if name == STDIN else click.format_filename(name)
+    return "standard input" if name == STANDARD_STREAM else click.format_filename(name)
 
 
 if __name__ == "__main__":

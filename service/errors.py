@@ -2,6 +2,7 @@
 
     PatsumError
     ├── InputError         what a caller sent cannot be summarized
+    │   └── RowError       a row of a bulk run cannot be (service/bulk/row.py)
     ├── BundleError        a bundle folder is missing, corrupt or of another format
     ├── DataError          a data file is missing, empty or malformed
     ├── RecipeError        a recipe has an unknown key or a value of the wrong kind
@@ -11,7 +12,14 @@
     ├── StoppedError       the work on a document was ended early, because nobody waits for it
     ├── TargetError        what is to be measured does not answer, or does not let us in
     ├── BatchError         a bulk run cannot start, go on or finish
+    ├── ClientError        a call to the service failed (service/client/errors.py)
+    │   ├── RefusedError       the service refused it, and would again
+    │   ├── BusyError          the service had no room, or was not ready, until the time was up
+    │   ├── UnreachableError   no connection, or it broke, until the time was up
+    │   ├── DeadlineError      the time was up before the answer was whole
+    │   └── AnswerError        what came is no answer of patsum, or does not quote the text
     ├── MissingExtraError  an offline command without the packages that it needs
+    │   └── MissingHttpxError  the client without httpx (service/client/errors.py)
     └── ShapeError         an array of another shape than the one expected
 
 Every message says what was expected, what came, and what to do.

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from service.api.settings import ENV_PREFIX
+from service.text.default_length import DEFAULT_SENTENCE_COUNT
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -19,7 +20,11 @@ bundle_option = click.option(
 )
 
 _OPTIONS = (
-    click.option("--sentences", type=click.IntRange(1), help="Sentences to choose.  [default: 3]"),
+    click.option(
+        "--sentences",
+        type=click.IntRange(1),
+        help=f"Sentences to choose.  [default: {DEFAULT_SENTENCE_COUNT}]",
+    ),
     click.option(
         "--ratio",
         type=click.FloatRange(0, 1, min_open=True),

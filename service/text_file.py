@@ -5,7 +5,7 @@ from pathlib import Path
 
 from service.errors import InputError
 
-STDIN = "-"
+STANDARD_STREAM = "-"
 
 
 def read_text(name: str) -> str:
@@ -21,7 +21,7 @@ def read_text(name: str) -> str:
         InputError: the file cannot be read, or does not hold UTF-8 text.
     """
     try:
-        content = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+        content = sys.stdin.buffer.read() if name == STANDARD_STREAM else Path(name).read_bytes()
     except OSError as error:
         raise InputError(
             f"expected a readable file, got {error.strerror}; check its path and permissions"

@@ -13,9 +13,8 @@ from pydantic_core import PydanticCustomError
 from service.api.string_index import StringIndexType
 from service.inference.explain import ExplainMethod
 from service.inference.summarizer import LongInput
+from service.text.default_length import DEFAULT_SENTENCE_COUNT
 from service.text.select import LengthRule, Order, Redundancy
-
-DEFAULT_SENTENCE_COUNT = 3
 
 Identifier = Annotated[StrictStr, Field(min_length=1, max_length=128)]
 Count = Annotated[StrictInt, Field(ge=1)]

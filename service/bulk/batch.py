@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from service.bulk.chunk import Failure, Part
-from service.bulk.file_form import STANDARD_STREAM, hash_file, unreadable
+from service.bulk.chunk import MOST_SHOWN_FAILURES, Failure, Part
+from service.bulk.file_form import hash_file, unreadable
 from service.bulk.formats import make_output
 from service.bulk.job import Job
-from service.bulk.journal import Journal, work_folder
+from service.bulk.journal import Journal, check_free, work_folder
 from service.errors import BatchError
-
-N_SHOWN_FAILURES = 5
+from service.text_file import STANDARD_STREAM
 
 
 class Runner(Protocol):
@@ -31,7 +30,7 @@ Report = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """How a run ended.
 
     Attributes:
@@ -52,8 +51,10 @@ def run_to_file(
     make_runner: MakeRunner,
     max_errors: int | None,
     report: Report,
-) -> Outcome:
+) -> RunResult:
     """Run a job, or what is left of it, and put its output in place.
+
+    Whatever is raised, what is done is kept.
 
     Args:
         job: what is asked.
@@ -64,16 +65,19 @@ def run_to_file(
         report: is told of each part.
 
     Raises:
-        BatchError: the output exists, the input changed, too many rows failed, and the like; what
-            is done is kept.
+        BatchError: the output exists, the input changed, too many rows failed, and the like.
+        BundleError: the model cannot be used, or does not answer as a model should.
+        DataError: the input cannot be read to its end.
+        MissingExtraError: the job needs Parquet, and there is no pyarrow.
     """
     input_state = None if job.source == STANDARD_STREAM else _InputState(job.source)
-    if out.exists() and not work_folder(out).exists():
-        raise BatchError(_describe_existing(out))
+    if not work_folder(out).exists():
+        check_free(out)
     journal = Journal(out, job.identity(input_state.sha256 if input_state else None, model_version))
     try:
-        if out.exists() and not journal.is_published:
-            raise BatchError(_describe_existing(out))
+        is_published = journal.is_published
+        if not is_published:
+            check_free(out)
         if journal.is_resumed and input_state is None:
             raise BatchError(
                 f"expected no unfinished output at {out}, got one that the standard input began, "
@@ -86,20 +90,21 @@ def run_to_file(
                     journal.add(part)
                     report(part.position, journal.n_rows, journal.n_failed)
                     _check_errors(max_errors, journal.n_failed, journal.failures(1))
-        if not journal.is_published:
+        if not is_published:
             if input_state is not None:
                 input_state.check_unchanged()
             journal.publish(make_output(job))
-        outcome = Outcome(journal.n_rows, journal.n_failed, journal.failures(N_SHOWN_FAILURES))
+        failures = journal.failures(MOST_SHOWN_FAILURES)
+        result = RunResult(journal.n_rows, journal.n_failed, failures)
         journal.remove()
     finally:
         journal.close()
-    return outcome
+    return result
 
 
 def run_to_stream(
     job: Job, stream: IO[bytes], make_runner: MakeRunner, max_errors: int | None, report: Report
-) -> Outcome:
+) -> RunResult:
     """Run a job whose answers are written at once; nothing is kept of it.
 
     Args:
@@ -111,6 +116,8 @@ def run_to_stream(
 
     Raises:
         BatchError: too many rows failed, and the like.
+        BundleError: the model cannot be used, or does not answer as a model should.
+        DataError: the input cannot be read to its end.
     """
     n_rows = n_failed = 0
     failures: list[Failure] = []
@@ -120,10 +127,10 @@ def run_to_stream(
             stream.flush()
             n_rows += part.n_rows
             n_failed += part.n_failed
-            failures = [*failures, *part.failures][:N_SHOWN_FAILURES]
+            failures = [*failures, *part.failures][:MOST_SHOWN_FAILURES]
             report(part.position, n_rows, n_failed)
             _check_errors(max_errors, n_failed, failures)
-    return Outcome(n_rows, n_failed, failures)
+    return RunResult(n_rows, n_failed, failures)
 
 
 class _InputState:
@@ -158,7 +165,3 @@ def _check_errors(max_errors: int | None, n_failed: int, failures: list[Failure]
             f"{first.place}: {first.code}: {first.message}. Mend the input, or run the same "
             "command again with a higher limit"
         )
-
-
-def _describe_existing(out: Path) -> str:
-    return f"expected no file at {out}, got one; give another output, or --restart to replace it"

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+MOST_SHOWN_FAILURES = 5
+"""Most failed rows of which a part, and a run, gives place and reason; the others are counted."""
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -50,7 +53,7 @@ class Part:
         position: how far in the input the chunk ends.
         is_last: nothing comes after it.
         n_failed: rows without a summary.
-        failures: the first few of those.
+        failures: the first MOST_SHOWN_FAILURES of those.
         content: the answers.
     """
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from service.api.answer import answer_document
 from service.api.schemas import DocumentResult
-from service.bulk.chunk import Chunk, Failure, Part
+from service.bulk.chunk import MOST_SHOWN_FAILURES, Chunk, Failure, Part
 from service.bulk.formats import make_output, read_rows
 from service.bulk.job import Job
 from service.bulk.row import INVALID_TEXT, MALFORMED_ROW, Row, RowError
@@ -14,7 +14,6 @@ from service.inference.summarizer import Summarizer
 
 INVALID_DOCUMENT = "InvalidDocument"
 INTERNAL_ERROR = "InternalError"
-_MOST_FAILURES = 5
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -55,7 +54,7 @@ class ChunkSummarizer:
             position=chunk.position,
             is_last=chunk.is_last,
             n_failed=len(failures),
-            failures=tuple(failures[:_MOST_FAILURES]),
+            failures=tuple(failures[:MOST_SHOWN_FAILURES]),
             content=self._output.encode(records, chunk.content),
         )
 
@@ -73,17 +72,8 @@ class ChunkSummarizer:
             assert row.error is not None, "a row has a text or an error"
             return None, row.error
         request = self._job.request
-        explain = request.explain
         try:
-            summary = self._summarizer.summarize(
-                row.text,
-                rule=request.length_rule(),
-                order=request.sort_by,
-                redundancy=request.redundancy,
-                explain=explain.method if explain else None,
-                top_k=explain.top_k if explain else 1,
-                long_input=request.long_input,
-            )
+            summary = self._summarizer.summarize(row.text, **request.summarizer_options())
         except InputError as error:
             return None, RowError(INVALID_DOCUMENT, str(error))
         except (PatsumError, MemoryError):  # what would fail for every row ends the run
@@ -109,6 +99,8 @@ class ChunkSummarizer:
         }
         if self._job.request.explain is not None:
             record["explanation"] = None
+        if self._job.request.return_all_scores:
+            record["allScores"] = None
         if result is not None:
             record |= result.model_dump(by_alias=True, mode="json", exclude_none=True)
         record |= {

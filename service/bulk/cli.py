@@ -10,14 +10,14 @@ import click
 
 from service.errors import BatchError, DataError, MissingExtraError
 from service.summary_options import bundle_option, check_length_rules, summary_options
+from service.text_file import STANDARD_STREAM
 
 if TYPE_CHECKING:
     from service.api.schemas import SummarizeRequest
-    from service.bulk.batch import MakeRunner, Outcome, Report
+    from service.bulk.batch import MakeRunner, Report, RunResult
     from service.bulk.formats import RowInput
     from service.bulk.job import Job
 
-STANDARD_STREAM = "-"
 SOME_ROWS_FAILED = 1
 INTERRUPTED = 130
 
@@ -68,7 +68,8 @@ INTERRUPTED = 130
     type=click.IntRange(1),
     default=8_000_000,
     show_default=True,
-    help="A larger line or text is an error, and is not held in memory.",
+    help="A larger line of JSON, or text in Parquet, is an error. Such a line is never held in "
+    "memory whole; such a text is, with the rest of its row group.",
 )
 @bundle_option
 def batch(
@@ -140,14 +141,14 @@ def batch(
         with closing(rows):
             if restart and out != STANDARD_STREAM:
                 remove_leftovers(Path(out))
-            outcome = _run(job, out, model_version, make_runner, max_errors, rows.length)
+            result = _run(job, out, model_version, make_runner, max_errors, rows.length)
     except KeyboardInterrupt:
         is_kept = STANDARD_STREAM not in (source, out)
         advice = "the same command goes on from here" if is_kept else "nothing was kept"
         click.echo(f"patsum: interrupted; {advice}", err=True)
         raise SystemExit(INTERRUPTED) from None
-    _print_outcome(outcome, out, "line" if job.input_form.rows == "jsonl" else "row")
-    if outcome.n_failed:
+    _print_result(result, out, "line" if job.input_form.rows == "jsonl" else "row")
+    if result.n_failed:
         raise SystemExit(SOME_ROWS_FAILED)
 
 
@@ -229,7 +230,7 @@ def _run(
     make_runner: "MakeRunner",
     max_errors: int | None,
     length: int | None,
-) -> "Outcome":
+) -> "RunResult":
     from service.bulk.batch import run_to_file, run_to_stream
 
     with _progress(length) as report:
@@ -256,16 +257,16 @@ def _progress(length: int | None) -> Iterator["Report"]:
         yield report
 
 
-def _print_outcome(outcome: "Outcome", out: str, unit: str) -> None:
+def _print_result(result: "RunResult", out: str, unit: str) -> None:
     """Say on stderr how many rows there are, and where the first failed ones are."""
-    n_good = outcome.n_rows - outcome.n_failed
+    n_good = result.n_rows - result.n_failed
     place = "" if out == STANDARD_STREAM else f" in {click.format_filename(out)}"
     click.echo(
-        f"{outcome.n_rows:,} rows{place}: {n_good:,} summarized, {outcome.n_failed:,} failed",
+        f"{result.n_rows:,} rows{place}: {n_good:,} summarized, {result.n_failed:,} failed",
         err=True,
     )
-    for failure in outcome.failures:
+    for failure in result.failures:
         click.echo(f"  {unit} {failure.place}: {failure.code}: {failure.message}", err=True)
-    n_more = outcome.n_failed - len(outcome.failures)
+    n_more = result.n_failed - len(result.failures)
     if n_more:
         click.echo(f"  and {n_more:,} more: the rows whose `error` is not null", err=True)

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import IO, Literal, cast
 
 from service.errors import BatchError, DataError
-
-STANDARD_STREAM = "-"
+from service.text_file import STANDARD_STREAM
 
 _FORMS: dict[str, tuple[Literal["jsonl", "parquet"], Literal["", "gz", "xz"]]] = {
     ".jsonl": ("jsonl", ""),

@@ -57,7 +57,7 @@ def open_rows(
     Args:
         name: path, or "-".
         form: how its rows are written.
-        max_row_bytes: a longer line is not held.
+        max_row_bytes: a longer line of JSON is not held in memory.
         columns: where text and id stand, if that is known.
         keep: whether the other columns are wanted.
 
@@ -93,7 +93,8 @@ def make_output(job: Job) -> RowOutput:
     check_parquet()
     from service.bulk.parquet_output import ParquetOutput
 
-    return ParquetOutput(job.request.explain is not None, job.kept_type)
+    request = job.request
+    return ParquetOutput(request.explain is not None, request.return_all_scores, job.kept_type)
 
 
 def check_parquet() -> None:

@@ -22,7 +22,7 @@ class Job:
         request: what each row would ask of the REST API; its text is no part of it.
         keep: whether the other columns are carried through.
         chunk_rows: most rows of a chunk; at least 1.
-        max_row_bytes: a row with more is not read; a chunk of several lines has at most as many.
+        max_row_bytes: a row with more is an error; a chunk of several lines has at most as many.
         bundle: the model's folder; None for the embedded one.
         kept_type: the Arrow struct of the columns that are carried from Parquet into Parquet; None
             where there are none.

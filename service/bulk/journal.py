@@ -9,6 +9,10 @@ A chunk counts once its line stands in the journal, and the line is written afte
 process that dies, at any moment, leaves at most answers that nobody refers to, and half a line. A
 machine that dies may leave worse; so each line has the hash of its answers, and what does not fit
 is done again. That is why nothing waits for the disk until the output is whole.
+
+The last line has the size and the hash of `whole`, and is written before `whole` becomes OUT. So a
+run is over once `whole` is gone and OUT is that file, bit for bit; anything else that stands at OUT
+is somebody else's.
 """
 
 import fcntl
@@ -20,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from service.bulk.chunk import Failure, Part
+from service.bulk.file_form import hash_file
 from service.bulk.formats import RowOutput
 from service.errors import BatchError
 
@@ -27,6 +32,7 @@ _SUFFIX = ".patsum-work"
 _JOURNAL_FILE = "journal.jsonl"
 _IDENTITY = "identity"
 _FINISHED = "finished"
+_WHOLE_FILE = "whole"
 
 
 def work_folder(out: Path) -> Path:
@@ -63,7 +69,7 @@ class Journal:
             ) from error
         self._records: dict[int, dict[str, Any]] = {}
         self.n_rows = self.n_failed = 0
-        self._is_finished = False
+        self._finished: dict[str, Any] | None = None
         try:
             _lock(self._journal, out)
             self.is_resumed = self._resume(identity)
@@ -84,8 +90,10 @@ class Journal:
 
     @property
     def is_published(self) -> bool:
-        """Whether the output was put in its place, and only cleaning up was not done."""
-        return self._is_finished and self._out.exists()
+        """Whether the output is in its place, unchanged, and only cleaning up was not done."""
+        if self._finished is None or (self._folder / _WHOLE_FILE).exists():
+            return False
+        return self._out.is_file() and _describe_content(self._out) == self._finished
 
     def failures(self, n: int) -> list[Failure]:
         """Give the first few rows without a summary."""
@@ -115,16 +123,17 @@ class Journal:
         """Put the whole output together, and in its place at once.
 
         Raises:
-            BatchError: the disk is full, or the like.
+            BatchError: something is there already, the disk is full, or the like; nothing is lost.
         """
         assert self.is_complete, "an output is published whole"
-        whole = self._folder / "whole"
+        whole = self._folder / _WHOLE_FILE
         try:
             with whole.open("wb") as file:
                 output.assemble(map(self._read_part, sorted(self._records)), file)
                 file.flush()
                 os.fsync(file.fileno())
-            self._append({_FINISHED: True})
+            self._append({_FINISHED: _describe_content(whole)})
+            check_free(self._out)
             whole.replace(self._out)
         except OSError as error:
             raise BatchError(
@@ -183,7 +192,7 @@ class Journal:
         """Take the chunks whose answers are there, bit for bit; the others are done again."""
         for entry in entries:
             if _FINISHED in entry:
-                self._is_finished = True
+                self._finished = entry[_FINISHED]
             elif hashlib.sha256(self._read(entry)).hexdigest() == entry["sha256"]:
                 self._count(entry)
 
@@ -200,17 +209,32 @@ class Journal:
         return self._parts.read(record["bytes"])
 
 
-def remove_leftovers(out: Path) -> None:
-    """Remove an output and what an interrupted run left beside it.
+def check_free(out: Path) -> None:
+    """Check that nothing is where an output is to be.
 
     Raises:
-        BatchError: it cannot be removed, or another process works on it.
+        BatchError: something is.
+    """
+    if out.exists():
+        kind = "a folder" if out.is_dir() else "a file" if out.is_file() else "something"
+        raise BatchError(
+            f"expected nothing at {out}, got {kind}; move it away and run the same command again "
+            "(what was done is kept), give another output, or --restart to replace a file"
+        )
+
+
+def remove_leftovers(out: Path) -> None:
+    """Remove an output, and then what an interrupted run left beside it.
+
+    Raises:
+        BatchError: it cannot be removed, or another process works on it; nothing is removed.
     """
     folder = work_folder(out)
     try:
         if folder.exists():
             with (folder / _JOURNAL_FILE).open("ab") as journal:
                 _lock(journal, out)
+                out.unlink(missing_ok=True)
                 shutil.rmtree(folder)
         out.unlink(missing_ok=True)
     except OSError as error:
@@ -228,6 +252,10 @@ def _lock(journal: IO[bytes], out: Path) -> None:
             f"expected no other run that writes {out}, got one; wait until it is done, "
             "or give another output"
         ) from error
+
+
+def _describe_content(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": hash_file(str(path))}
 
 
 def _show(value: object) -> str:

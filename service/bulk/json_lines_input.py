@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple
 
 from service.bulk.chunk import Chunk
 from service.bulk.columns import Columns, choose_columns
-from service.bulk.file_form import STANDARD_STREAM, FileForm, open_input
+from service.bulk.file_form import FileForm, open_input
 from service.bulk.job import Job
 from service.bulk.row import (
     MALFORMED_ROW,
@@ -27,6 +27,7 @@ from service.bulk.row import (
     read_text_value,
 )
 from service.errors import DataError
+from service.text_file import STANDARD_STREAM
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MOST_SAMPLED_LINES = 100

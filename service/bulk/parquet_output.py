@@ -45,10 +45,13 @@ class ParquetOutput:
 
     Args:
         has_explanation: whether there is a column for reasons.
+        has_all_scores: whether there is a column for every sentence that was read.
         kept_type: of the columns of the input that are carried through; None for none.
     """
 
-    def __init__(self, has_explanation: bool, kept_type: pa.StructType | None) -> None:
+    def __init__(
+        self, has_explanation: bool, has_all_scores: bool, kept_type: pa.StructType | None
+    ) -> None:
         columns = {
             "id": _TEXT,
             "summary": _TEXT,
@@ -56,6 +59,7 @@ class ParquetOutput:
             "statistics": _STATISTICS,
             "warnings": pa.list_(_MESSAGE),
             **({"explanation": _EXPLANATION} if has_explanation else {}),
+            **({"allScores": pa.list_(_SENTENCE)} if has_all_scores else {}),
             "modelVersion": _TEXT,
             "error": _MESSAGE,
         }

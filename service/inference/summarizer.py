@@ -10,11 +10,12 @@ from service.inference.bundle import Bundle, embedded_bundle_path
 from service.inference.engine import Engine
 from service.inference.explain import Explainer, ExplainMethod, Explanation
 from service.inference.stop import StopSignal
+from service.text.default_length import DEFAULT_SENTENCE_COUNT
 from service.text.encode import Encoded
 from service.text.select import LengthRule, Order, Redundancy, in_order, select_sentences
 from service.text.sentences import Span
 
-THREE_SENTENCES = LengthRule(sentence_count=3)
+DEFAULT_LENGTH = LengthRule(sentence_count=DEFAULT_SENTENCE_COUNT)
 
 
 class LongInput(StrEnum):
@@ -144,7 +145,7 @@ class Summarizer:
         self,
         text: str,
         *,
-        rule: LengthRule = THREE_SENTENCES,
+        rule: LengthRule = DEFAULT_LENGTH,
         order: Order = Order.OFFSET,
         redundancy: Redundancy = Redundancy.TRIGRAM,
         explain: ExplainMethod | None = None,

@@ -2,11 +2,18 @@
 
 import json
 
+import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
 
 from service.api.app import create_app
+from service.api.schemas import SummarizeRequest
 from service.api.settings import Settings
+from service.bulk.chunk_summarizer import ChunkSummarizer
+from service.bulk.columns import Columns
+from service.bulk.file_form import tell_form
+from service.bulk.formats import open_rows
+from service.bulk.job import Job
 
 TEXTS = (
     "The ferry left the harbour. 🚢 The mayor said no. The storm came. It was one year old.",
@@ -67,3 +74,23 @@ def test_cut_text_is_summarized_and_carries_its_warning(run, read, write_lines, 
     (row,) = read(tmp_path / "out.jsonl")
     assert row["warnings"][0]["code"] == "InputTruncated"
     assert row["statistics"]["truncated"] is True
+
+
+@pytest.mark.parametrize("out", ["out.jsonl", "out.parquet"])
+def test_every_sentence_is_there_when_the_job_asks_for_it(tiny_bundle, write_lines, client, out):
+    request = SummarizeRequest(text="", return_all_scores=True)
+    source = str(write_lines([{"text": TEXTS[0]}, {"text": " "}]))
+    form = tell_form(source)
+    columns = Columns("text", None)
+    job = Job(source, form, tell_form(out), columns, request, False, 64, 9999, tiny_bundle)
+    rows = open_rows(source, form, 9999, columns, keep=False)
+    part = ChunkSummarizer(job).summarize(next(rows.cut(64)))
+    rows.close()
+    if out.endswith("parquet"):
+        good, bad = pa.ipc.open_stream(part.content).read_all().to_pylist()
+    else:
+        good, bad = map(json.loads, part.content.splitlines())
+    body = {"text": TEXTS[0], "returnAllScores": True}
+    answer = client.post("/v1/summarize", json=body).json()
+    assert good["allScores"] == answer["documents"][0]["allScores"]
+    assert bad["allScores"] is None

@@ -184,7 +184,7 @@ def test_lines_cannot_be_kept_in_parquet(run, articles, tmp_path):
 
 
 def test_nested_columns_have_the_names_of_the_json():
-    schema = ParquetOutput(has_explanation=True, kept_type=None)._schema
+    schema = ParquetOutput(has_explanation=True, has_all_scores=True, kept_type=None)._schema
 
     def names(kind):
         return {field.name for field in kind}
@@ -195,13 +195,14 @@ def test_nested_columns_have_the_names_of_the_json():
     explanation = schema.field("explanation").type
     reason = explanation.field("selected").type.value_type
     assert names(schema.field("sentences").type.value_type) == aliases(schemas.SentenceResult)
+    assert names(schema.field("allScores").type.value_type) == aliases(schemas.SentenceResult)
     assert names(schema.field("statistics").type) == aliases(schemas.StatisticsResult)
     assert names(schema.field("warnings").type.value_type) == aliases(schemas.WarningResult)
     assert names(explanation) == aliases(schemas.ExplanationResult)
     assert names(reason) == aliases(schemas.ReasonResult)
     assert names(reason.field("evidence").type.value_type) == aliases(schemas.EvidenceResult)
     assert names(reason.field("patterns").type.value_type) == aliases(schemas.PatternResult)
-    answer = aliases(schemas.DocumentResult) - {"allScores"} | {"modelVersion", "error"}
+    answer = aliases(schemas.DocumentResult) | {"modelVersion", "error"}
     assert set(schema.names) == answer
 
 

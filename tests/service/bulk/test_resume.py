@@ -206,6 +206,77 @@ def test_run_that_died_before_it_cleaned_up_counts_as_finished(
     assert not (tmp_path / "out.jsonl.patsum-work").exists()
 
 
+def test_folder_that_appears_at_the_output_costs_nothing(run, articles, tmp_path, monkeypatch):
+    from service.bulk.chunk_summarizer import ChunkSummarizer
+
+    out, work = tmp_path / "out.jsonl", tmp_path / "out.jsonl.patsum-work"
+    summarize = ChunkSummarizer.summarize
+
+    def make_folder_and_summarize(summarizer, chunk):
+        out.mkdir(exist_ok=True)
+        return summarize(summarizer, chunk)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkSummarizer, "summarize", make_folder_and_summarize)
+        assert run(articles, out).exit_code == 2
+    for arguments in ([], [], ["--restart"]):
+        refused = run(articles, out, *arguments)
+        assert refused.exit_code == 2, refused.stderr
+        assert out.is_dir()
+        assert (work / "journal.jsonl").read_bytes().count(b"\n") >= 2
+    out.rmdir()
+    monkeypatch.setattr(ChunkSummarizer, "summarize", None)  # nothing is left to summarize
+    assert run(articles, out).exit_code == 0
+    assert len(out.read_bytes().splitlines()) == 23
+    assert not work.exists()
+
+
+def test_file_that_appears_at_the_output_is_not_overwritten(run, articles, tmp_path, monkeypatch):
+    from service.bulk.chunk_summarizer import ChunkSummarizer
+
+    out, work = tmp_path / "out.jsonl", tmp_path / "out.jsonl.patsum-work"
+    summarize = ChunkSummarizer.summarize
+
+    def write_and_summarize(summarizer, chunk):
+        out.write_bytes(b"mine")
+        return summarize(summarizer, chunk)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkSummarizer, "summarize", write_and_summarize)
+        assert run(articles, out).exit_code == 2
+    refused = run(articles, out)
+    assert refused.exit_code == 2
+    assert "expected nothing at" in refused.stderr
+    assert out.read_bytes() == b"mine"
+    assert work.exists()
+    out.unlink()
+    assert run(articles, out).exit_code == 0
+    assert not work.exists()
+
+
+@pytest.mark.parametrize("is_in_place", [True, False])
+def test_foreign_output_beside_finished_work_is_refused(
+    run, articles, tmp_path, monkeypatch, is_in_place
+):
+    out, work = tmp_path / "out.jsonl", tmp_path / "out.jsonl.patsum-work"
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "remove", Journal.close)
+        assert run(articles, out).exit_code == 0
+    content = out.read_bytes()
+    if not is_in_place:  # as if the process had died before it put it there
+        out.rename(work / "whole")
+    foreign = content[::-1] if is_in_place else content
+    out.write_bytes(foreign)
+    refused = run(articles, out)
+    assert refused.exit_code == 2
+    assert out.read_bytes() == foreign
+    assert work.exists()
+    out.unlink()
+    assert run(articles, out).exit_code == 0
+    assert out.read_bytes() == content
+    assert not work.exists()
+
+
 def test_two_runs_of_one_output_do_not_meet(run, articles, tmp_path):
     out = tmp_path / "out.jsonl"
     other = Journal(out, {})

@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from service.cli import cli
 
 GOOD = json.dumps({"id": "good", "text": "The ferry left. The mayor came. It was one year old."})
 
@@ -133,6 +136,11 @@ def test_larger_row_than_allowed_is_an_error_at_the_edge(run, read, write_lines,
     assert result.exit_code == 1
     errors = [row["error"] and row["error"]["code"] for row in read(tmp_path / "out.jsonl")]
     assert errors == [None, "RowTooLarge", None]
+
+
+def test_help_says_of_each_format_what_a_large_row_costs():
+    text = " ".join(CliRunner().invoke(cli, ["batch", "--help"]).output.split())
+    assert "is never held in memory whole; such a text is, with the rest of its row group" in text
 
 
 def test_more_errors_than_allowed_stop_the_run_at_the_edge(run, read, write_lines, tmp_path):
