@@ -168,7 +168,7 @@ def _translate(error: BaseException) -> PatsumError:
     if isinstance(cause, ModuleNotFoundError):
         return BatchError(
             f"expected patsum on every node of the cluster, got: {cause}; install it there with "
-            "`pip install 'patsum[ray]'`, the same version as here"
+            "`pip install -c constraints.txt -e '.[ray]'`, the same version as here"
         )
     lines = str(cause).splitlines() or [""]
     return BatchError(
