@@ -13,7 +13,7 @@ from service.api.problems import ProblemError, ProblemKind
 
 Result = TypeVar("Result")
 
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
+_SECONDS = re.compile(r"[0-9]{1,400}(\.[0-9]{0,400})?([eE][+-]?[0-9]{1,3})?|\.[0-9]{1,400}")
 
 
 class CallerGoneError(Exception):
