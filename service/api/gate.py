@@ -51,7 +51,7 @@ class Gate:
 
     def _opens(self, authorization: str) -> bool:
         scheme, _, key = authorization.partition(" ")
-        sent = key.strip().encode("latin-1")  # as the server decoded the header's bytes
+        sent = key.strip(" \t").encode("latin-1")  # as the server decoded the header's bytes
         # Every key is compared, in a time that does not depend on where they differ.
         matches = [hmac.compare_digest(sent, known) for known in self._keys]
         return scheme.lower() == "bearer" and any(matches)

@@ -6,7 +6,7 @@ from pydantic import SecretStr, ValidationError
 from service.api.gate import split_keys
 from service.api.settings import Settings
 
-KEYS = "first-key, sécond"
+KEYS = "first-key, sécond, voilà"
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def ask(client, *, key=None, path="/v1/summarize"):
     return client.post(path, json={"text": "A storm came."}, headers=headers)
 
 
-@pytest.mark.parametrize("key", ["Bearer first-key", "bearer  first-key ", "Bearer sécond"])
+@pytest.mark.parametrize("key", ["Bearer first-key", "bearer  first-key ", "Bearer sécond", "Bearer voilà"])
 def test_each_key_opens(guarded, key):
     assert ask(guarded, key=key).status_code == 200
 
