@@ -21,7 +21,9 @@ def ask(client, *, key=None, path="/v1/summarize"):
     return client.post(path, json={"text": "A storm came."}, headers=headers)
 
 
-@pytest.mark.parametrize("key", ["Bearer first-key", "bearer  first-key ", "Bearer sécond", "Bearer voilà"])
+@pytest.mark.parametrize(
+    "key", ["Bearer first-key", "bearer  first-key ", "Bearer sécond", "Bearer voilà"]
+)
 def test_each_key_opens(guarded, key):
     assert ask(guarded, key=key).status_code == 200
 
