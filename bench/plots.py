@@ -185,7 +185,7 @@ def draw_scatter(
             axes.annotate(
                 name,
                 (x, y),
-                xytext=(-9 if is_right else 9, 5),
+                xytext=(-9, -14) if is_right else (9, 5),  # neighbours from both sides can pass
                 textcoords="offset points",
                 ha="right" if is_right else "left",
                 fontweight="bold" if i == 0 else "normal",
