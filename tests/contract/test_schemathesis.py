@@ -32,6 +32,10 @@ expected-statuses = ["2xx", "3xx", "4xx", 503, 504]
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", 413, 422, 429, 503, 504]
 
+# Too many documents (413) and a slow body (408) are refused before anyone looks into them.
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 404, 405, 406, 408, 413, 415, 422, 429, 503, 504]
+
 [[operations]]
 include-path-regex = "/infer$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 413, 429, 503, 504]
