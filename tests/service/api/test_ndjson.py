@@ -122,11 +122,10 @@ class SlowReader:
             "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
         }
         async with app.router.lifespan_context(app):
-            for _ in range(10_000):
-                await anyio.sleep(0)
-                if gauge(app, "patsum_ready") == 1:
-                    break
-            await app(scope, self.receive, self.send)
+            with anyio.fail_after(60):
+                while gauge(app, "patsum_ready") != 1:
+                    await anyio.sleep(0.01)
+                await app(scope, self.receive, self.send)
 
     def lines(self):
         return [json.loads(m["body"]) for m in self.messages[1:] if m["body"]]
