@@ -31,13 +31,13 @@ class Batch(BaseModel):
         else:
             self.documents.append(outcome)
 
-    def require_summaries(self, n: int) -> None:
-        """Check that enough documents have a summary.
+    def response(self) -> SummarizeResponse:
+        """Answer for the batch.
 
         Raises:
-            ProblemError: 422, fewer than n have; 500, and one met our own bug.
+            ProblemError: 422, no document has a summary; 500, and one met our own bug.
         """
-        if len(self.documents) < n:
+        if not self.documents:
             if any(error.error.code == INTERNAL_ERROR for error in self.errors):
                 raise internal_problem()
             errors = [
@@ -47,14 +47,6 @@ class Batch(BaseModel):
                 for e in self.errors
             ]
             raise ProblemError(ProblemKind.UNPROCESSABLE, self.errors[0].error.message, errors)
-
-    def response(self) -> SummarizeResponse:
-        """Answer for the batch.
-
-        Raises:
-            ProblemError: 422 or 500, no document has a summary.
-        """
-        self.require_summaries(1)
         return SummarizeResponse(
             id=self.request_id,
             model_version=self.model_version,

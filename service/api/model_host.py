@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from statistics import median
@@ -113,7 +113,7 @@ class ModelHost:
         """Let the worker threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def admit(self, request: SummarizeRequest) -> list[Place]:
+    def admit(self, documents: Sequence[InputDocument], request: SummarizeRequest) -> list[Place]:
         """Take the documents of a request into the queue, before any work on them.
 
         Returns:
@@ -128,7 +128,6 @@ class ModelHost:
             self._metrics.rejections.labels(Rejection.NOT_READY).inc()
             raise
         lane = self._lanes[LaneName.ATTENTION]
-        documents = request.input_documents()
         costs = [estimate_cost(document.text, max_tokens) for document in documents]
         if request.explain is not None and request.explain.method is ExplainMethod.OCCLUSION:
             lane = self._lanes[LaneName.OCCLUSION]

@@ -66,7 +66,7 @@ class RequestWork:
         self.documents = body.input_documents()
         self._languages = host.summarizer.bundle.manifest.languages
         self.model_version = host.summarizer.bundle.version
-        self._places = host.admit(body)
+        self._places = host.admit(self.documents, body)
         self._outcomes: list[Outcome | None] = [None] * len(self.documents)
         self._are_done = [anyio.Event() for _ in self.documents]
 
