@@ -10,8 +10,10 @@ Source:
 import torch
 from torch import Tensor, nn
 
+from export.sentence_pooling import pool_copies, pool_tokens
 from training.model.attention import PatternedAttention
 from training.model.extractive_model import ExtractiveModel, ModelRecord
+from training.model.layout import Layout
 from training.model.patterns import Pattern
 
 FREE = "free"
@@ -75,12 +77,12 @@ class ExplainedModel(nn.Module):
         """
         record = self.model.new_record()
         logits = self.model(token_ids[None], sentence_ids[None], record)[0]
-        starts = torch.nonzero(_is_start(sentence_ids))[:, 0]
-        members = (sentence_ids[None, :] == sentence_ids[starts][:, None]).to(logits.dtype)  # S T
+        layout = record.layout
+        assert layout is not None
         outputs = (
             torch.sigmoid(logits),
-            *self._sentence_attention(record, members),
-            self._pattern_shares(record, starts),
+            *self._sentence_attention(record, layout),
+            self._pattern_shares(record, layout.starts),
         )
         if not self.has_taps:
             return outputs
@@ -92,27 +94,40 @@ class ExplainedModel(nn.Module):
         ]
         return (*outputs, *taps)
 
-    def _sentence_attention(self, record: ModelRecord, members: Tensor) -> tuple[Tensor, Tensor]:
+    def _sentence_attention(self, record: ModelRecord, layout: Layout) -> tuple[Tensor, Tensor]:
         """Attention among sentences, of the document layers and of the matching heads.
 
         Where a model has only one of the two kinds, it stands for both; where it has none, every
         sentence looks at itself.
         """
         over_sentences = [layer[0].mean(dim=0) for layer in record.document_attention]
-        over_tokens = [
-            layer.weights[Pattern.MATCHING_TOKEN][0].mean(dim=0)
-            for layer in record.token_layers
-            if Pattern.MATCHING_TOKEN in layer.weights
-        ]
         document = torch.stack(over_sentences).mean(dim=0) if over_sentences else None
-        matching = _pool(torch.stack(over_tokens).mean(dim=0), members) if over_tokens else None
+        matching = self._matching_attention(record, layout)
         if document is None and matching is None:
-            document = members @ members.T / members.sum(dim=1, keepdim=True)
+            places = torch.arange(layout.starts.shape[0])
+            document = (places[None, :] == places[:, None]).to(self.get_buffer("gram_0").dtype)
         first = document if document is not None else matching
         second = matching if matching is not None else document
         assert first is not None
         assert second is not None
         return first, second
+
+    def _matching_attention(self, record: ModelRecord, layout: Layout) -> Tensor | None:
+        """(sentences, sentences) mean over the matching heads; None where there are none."""
+        dense = [
+            layer.weights[Pattern.MATCHING_TOKEN][0].mean(dim=0)
+            for layer in record.token_layers
+            if Pattern.MATCHING_TOKEN in layer.weights
+        ]
+        among_cls = [
+            layer.cls_weights[0].mean(dim=0)
+            for layer in record.token_layers
+            if layer.cls_weights is not None
+        ]
+        if among_cls:
+            learned = torch.stack(among_cls).mean(dim=0)
+            return pool_copies(layout, learned, self.model.config.unmatched)
+        return pool_tokens(torch.stack(dense).mean(dim=0), layout) if dense else None
 
     def _pattern_shares(self, record: ModelRecord, starts: Tensor) -> Tensor:
         """Norms of what each pattern's heads write into a sentence's [CLS], as shares."""
@@ -128,15 +143,5 @@ class ExplainedModel(nn.Module):
         return total / total.sum(dim=-1, keepdim=True).clamp(min=1e-12)
 
 
-def _pool(tokens: Tensor, members: Tensor) -> Tensor:
-    """Pool a (tokens, tokens) map by sentence: mean over who looks, sum over what is seen."""
-    return (members @ (tokens @ members.T)) / members.sum(dim=1, keepdim=True)
-
-
 def _name_of(pattern: Pattern | None) -> str:
     return FREE if pattern is None else pattern.value
-
-
-def _is_start(sentence_ids: Tensor) -> Tensor:
-    before = torch.cat([torch.full_like(sentence_ids[:1], -1), sentence_ids[:-1]])
-    return sentence_ids != before

@@ -149,6 +149,10 @@ class StudentRecipe:
 
     Attributes:
         layers: the teacher's layers that it starts from, in order, from 0; at least one.
+        heads: for each of them, the teacher's heads that it starts from, in order; one row stands
+            for every layer, no row for all heads.
+        feed_forward: inner size of its feed-forward blocks, at most the teacher's; 0 for that.
+        activation: inside them, "gelu" or "relu"; "" for the teacher's.
         plan: for each of its layers, the pattern of each head: "matching_token", "intra_sentence",
             "previous_token", "next_token", or "free". One row stands for every layer.
         positions: "sentence" or "document": what a token's position counts from.
@@ -160,6 +164,9 @@ class StudentRecipe:
     """
 
     layers: tuple[int, ...] = (0, 2, 5)
+    heads: tuple[tuple[int, ...], ...] = ()
+    feed_forward: int = 0
+    activation: str = ""
     plan: tuple[tuple[str, ...], ...] = ()
     positions: str = "sentence"
     unmatched: str = "self"
@@ -174,7 +181,7 @@ class StudentRecipe:
             self,
             "layers",
         )
-        _require_at_least(0, self, "teacher_documents")
+        _require_at_least(0, self, "teacher_documents", "feed_forward")
         if (self.teacher_documents > 0) != (self.fit.teacher_weight > 0):
             raise RecipeError(
                 "teacher_documents: expected it and fit.teacher_weight above 0, to distil the "

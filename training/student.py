@@ -12,7 +12,7 @@ import torch
 from training.fit.checkpoint import load_model, save_model
 from training.fit.loop import Fit
 from training.fit.tensor_hash import hash_tensors
-from training.model.config import Positions
+from training.model.config import Activation, Positions
 from training.model.extractive_model import ExtractiveModel
 from training.model.inherited import student_from_teacher
 from training.model.patterns import Pattern, Unmatched
@@ -33,12 +33,19 @@ def make_student(recipe: StudentRecipe, teacher: ExtractiveModel) -> ExtractiveM
         The model; its embeddings do not learn.
 
     Raises:
-        RecipeError: an unknown pattern, position or rule.
+        RecipeError: an unknown pattern, position, activation or rule.
         CheckpointError: layers or heads that the teacher does not have.
     """
+    changes: dict[str, Any] = {}
+    if recipe.feed_forward:
+        changes["feed_forward"] = recipe.feed_forward
+    if recipe.activation:
+        changes["activation"] = read_name(Activation, recipe.activation, "activation")
     student = student_from_teacher(
         teacher,
         recipe.layers,
+        recipe.heads * len(recipe.layers) if len(recipe.heads) == 1 else recipe.heads,
+        **changes,
         plan=read_plan(recipe),
         positions=read_name(Positions, recipe.positions, "positions"),
         unmatched=read_name(Unmatched, recipe.unmatched, "unmatched"),

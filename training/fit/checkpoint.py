@@ -16,7 +16,7 @@ from torch import Tensor
 
 from service.errors import CheckpointError
 from training.fit.tensor_hash import hash_tensors
-from training.model.config import ModelConfig, Positions
+from training.model.config import Activation, ModelConfig, Positions
 from training.model.extractive_model import ExtractiveModel
 from training.model.patterns import Pattern, Unmatched
 from training.model.pretrained import from_pretrained_encoder
@@ -153,6 +153,7 @@ def _config_from_json(fields: dict[str, Any]) -> ModelConfig:
             **fields,
             "plan": plan,
             "positions": Positions(fields["positions"]),
+            "activation": Activation(fields.get("activation", Activation.GELU)),
             "unmatched": Unmatched(fields["unmatched"]),
             "fixed": frozenset(map(Pattern, fields["fixed"])),
         }

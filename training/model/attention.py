@@ -3,15 +3,20 @@
 Two forms compute the same numbers:
 
     dense       every head as the paper has it: all token pairs, masked to the pattern
-    structured  intra_sentence heads sentence by sentence, previous/next heads as a shift of V
-                (no Q, no K); matching and free heads stay dense
+    structured  intra_sentence heads sentence by sentence; previous/next heads as a shift of V;
+                fixed matching heads as a mean over equal tokens, attention among the [CLS] alone
 
 `structured` is what trains and what is exported; `dense` is its reference, and what a teacher
-without patterns uses.
+without patterns uses. Free heads, and matching heads that are not fixed, are dense in both: where
+every head is of another kind, no array of the structured form has tokens x tokens numbers.
+
+A fixed head has no Q and K, and weighs the places of its pattern alike. One exception: among each
+other, the [CLS] of a fixed matching head keep learned weights. They all match, and with a pattern
+in every head they are the only direct way from sentence to sentence.
 
 Source:
     Li et al., arXiv:2112.05364: masked (weights inside the pattern are learned) for matching and
-    intra-sentence, fixed (no Q, no K) for the positional heads.
+    intra-sentence, fixed (no Q, no K) for the positional heads. Fixed matching heads are ours.
 """
 
 from dataclasses import dataclass, field
@@ -20,10 +25,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.model.layout import Layout
+from training.model.layout import Layout, take_rows
 from training.model.patterns import Pattern, Unmatched, pattern_mask
 
 _SHIFTS = {Pattern.PREVIOUS_TOKEN: -1, Pattern.NEXT_TOKEN: 1}
+
+# In place of minus infinity, so that a row that allows nothing is uniform and not NaN; such rows
+# are never read.
+_LOWEST = -1e9
 
 
 @dataclass
@@ -36,11 +45,14 @@ class AttentionRecord:
             `PatternedAttention.head_order`: the very array that the output projection takes.
         weights: by pattern (None: free heads), (documents, heads, tokens, tokens) attention of
             the heads that are computed densely.
+        cls_weights: (documents, heads, sentences, sentences) attention among the [CLS] in fixed
+            matching heads in the structured form; None where there are none.
     """
 
     x: Tensor | None = None
     gathered: Tensor | None = None
     weights: dict[Pattern | None, Tensor] = field(default_factory=dict)
+    cls_weights: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,10 @@ class PatternedAttention(nn.Module):
     """Multi-head self-attention with one pattern, or none, for each head.
 
     Args:
-        width: size of a token vector; a multiple of the number of heads.
+        width: size of a token vector.
         plan: the pattern of each head, None for a free head.
+        head_width: size of a head's Q, K and V; width / heads when not given, and then the width
+            is a multiple of the number of heads.
         fixed: patterns whose heads weigh their places alike, without Q and K.
         unmatched: where a token without a second copy looks, in matching_token heads.
         is_structured: compute in the structured form; else dense.
@@ -72,24 +86,27 @@ class PatternedAttention(nn.Module):
         width: int,
         plan: tuple[Pattern | None, ...],
         *,
+        head_width: int | None = None,
         fixed: frozenset[Pattern] = frozenset(_SHIFTS),
         unmatched: Unmatched = Unmatched.SELF,
         is_structured: bool = True,
     ) -> None:
         super().__init__()
         self.n_heads = len(plan)
-        self.head_width = width // len(plan)
+        self.head_width = head_width or width // len(plan)
         self.unmatched = unmatched
         self.is_structured = is_structured
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(width, width)
-        self.value = nn.Linear(width, width)
-        self.output = nn.Linear(width, width)
+        inner = self.n_heads * self.head_width
+        self.query = nn.Linear(width, inner)
+        self.key = nn.Linear(width, inner)
+        self.value = nn.Linear(width, inner)
+        self.output = nn.Linear(inner, width)
         self.groups = _group_heads(plan, fixed)
         in_order = [head for group in self.groups for head in group.heads]
         learned = [head for group in self.groups if not group.is_fixed for head in group.heads]
         self._value_rows = self._rows(in_order)
         self._query_rows = self._rows(learned)
+        self._has_learned = bool(learned)
         self.head_order = tuple(in_order)
 
     def forward(self, x: Tensor, layout: Layout, record: AttentionRecord | None = None) -> Tensor:
@@ -104,8 +121,9 @@ class PatternedAttention(nn.Module):
             (documents, tokens, width) float.
         """
         values = _project(x, self.value, self._value_rows)
-        queries = _project(x, self.query, self._query_rows)
-        keys = _project(x, self.key, self._query_rows)
+        if self._has_learned:
+            queries = _project(x, self.query, self._query_rows)
+            keys = _project(x, self.key, self._query_rows)
         parts: list[Tensor] = []
         at = at_learned = 0
         for group in self.groups:
@@ -113,7 +131,7 @@ class PatternedAttention(nn.Module):
             value = values[..., at : at + size]
             at += size
             if group.is_fixed:
-                parts.append(self._attend_fixed(group, value, layout, record))
+                parts.append(self._attend_fixed(group, x, value, layout, record))
                 continue
             query = queries[..., at_learned : at_learned + size]
             key = keys[..., at_learned : at_learned + size]
@@ -144,6 +162,7 @@ class PatternedAttention(nn.Module):
     def _attend_fixed(
         self,
         group: _HeadGroup,
+        x: Tensor,
         value: Tensor,
         layout: Layout,
         record: AttentionRecord | None,
@@ -151,12 +170,71 @@ class PatternedAttention(nn.Module):
         """Average the values over the places of the pattern."""
         if self.is_structured and group.pattern in _SHIFTS:
             return _shift(value, layout.sentence_ids, _SHIFTS[group.pattern])
+        if self.is_structured and group.pattern is Pattern.MATCHING_TOKEN:
+            means = mean_of_copies(value, layout, self.unmatched)
+            return self._put_cls(
+                means, self._attend_among_cls(group, x, value, layout, record), layout
+            )
         mask = pattern_mask(group.pattern, layout.token_ids, layout.sentence_ids, self.unmatched)
         weights = mask.to(value.dtype)
         weights = weights / weights.sum(dim=-1, keepdim=True)
+        by_head = weights[:, None].expand(-1, len(group.heads), -1, -1)
+        if group.pattern is Pattern.MATCHING_TOKEN:
+            by_head = self._learn_cls_rows(group, by_head, x, layout)
         if record is not None:
-            record.weights[group.pattern] = weights[:, None].expand(-1, len(group.heads), -1, -1)
-        return weights @ value
+            record.weights[group.pattern] = by_head
+        return (by_head @ self._split_heads(value)).transpose(1, 2).flatten(2)
+
+    def _learn_cls_rows(
+        self, group: _HeadGroup, weights: Tensor, x: Tensor, layout: Layout
+    ) -> Tensor:
+        """Give the [CLS] of several sentences learned weights; (documents, heads, tokens, tokens).
+
+        The dense reference of `_attend_among_cls`.
+        """
+        rows = self._rows(list(group.heads))
+        q, k = (self._split_heads(_project(x, p, rows)) for p in (self.query, self.key))
+        is_cls = layout.is_start.view(layout.token_ids.shape)  # B T
+        others = ~torch.eye(is_cls.shape[1], dtype=torch.bool, device=x.device)
+        mask = is_cls[:, :, None] & is_cls[:, None, :] & others  # B T T
+        scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5
+        learned = torch.softmax(scores.masked_fill(~mask[:, None], _LOWEST), dim=-1)
+        return torch.where(mask.any(dim=-1)[:, None, :, None], learned, weights)
+
+    def _attend_among_cls(
+        self,
+        group: _HeadGroup,
+        x: Tensor,
+        value: Tensor,
+        layout: Layout,
+        record: AttentionRecord | None,
+    ) -> Tensor:
+        """Let each [CLS] look at the others of its document; (all sentences, heads * head width).
+
+        Rows of a document with one sentence mean nothing.
+        """
+        rows = self._rows(list(group.heads))
+        cls = take_rows(x.flatten(0, 1), layout.starts)  # G D
+        values = take_rows(value.flatten(0, 1), layout.starts)
+        q, k, v = (
+            self._split_heads(array[layout.table_index])  # B H S d
+            for array in (_project(cls, self.query, rows), _project(cls, self.key, rows), values)
+        )
+        places = torch.arange(layout.table_index.shape[1], device=x.device)
+        is_other = places[None, :] != places[:, None]  # torch.eye of bool has no kernel in ONNX
+        mask = layout.table_mask[:, None, None, :] & is_other
+        scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5
+        weights = torch.softmax(scores.masked_fill(~mask, _LOWEST), dim=-1)
+        if record is not None:
+            record.cls_weights = weights
+        read = (weights @ v).transpose(1, 2).flatten(2).flatten(0, 1)  # B*S H*d
+        return take_rows(read, layout.table_rows)
+
+    def _put_cls(self, means: Tensor, of_cls: Tensor, layout: Layout) -> Tensor:
+        """Put the [CLS] of documents with several sentences in place of their means."""
+        is_learned = (layout.is_start & layout.has_others).view(layout.token_ids.shape)
+        spread = take_rows(of_cls, layout.group_ids).view(means.shape)
+        return torch.where(is_learned[..., None], spread.to(means.dtype), means)
 
     def _attend_within_sentences(
         self, query: Tensor, key: Tensor, value: Tensor, layout: Layout
@@ -164,10 +242,12 @@ class PatternedAttention(nn.Module):
         """Attend inside each sentence alone, as one small block a sentence."""
         q, k, v = (_to_blocks(array, layout, self.head_width) for array in (query, key, value))
         mask = layout.block_mask[:, None, None, :]  # G 1 1 L
-        read = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)  # G H L d
+        # Written out: torch's fused kernel is slower on blocks as small as a sentence.
+        scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5
+        read = torch.softmax(scores.masked_fill(~mask, float("-inf")), dim=-1) @ v  # G H L d
         rows = read.transpose(1, 2).flatten(2)  # G L H*d
         n_longest = layout.block_index.shape[1]
-        flat = rows.flatten(0, 1).index_select(0, layout.group_ids * n_longest + layout.places)
+        flat = take_rows(rows.flatten(0, 1), layout.group_ids * n_longest + layout.places)
         return flat.view(value.shape)
 
     def _attend_densely(
@@ -225,6 +305,32 @@ def _project(x: Tensor, layer: nn.Linear, rows: slice | Tensor) -> Tensor:
     return F.linear(x, layer.weight[rows], layer.bias[rows])
 
 
+def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tensor:
+    """Give each token the mean value of the other copies of itself, without tokens x tokens.
+
+    Args:
+        value: (documents, tokens, width) float.
+        layout: of the same batch.
+        unmatched: what a token without a second copy gets: its own value, or the mean of its
+            document.
+
+    Returns:
+        (documents, tokens, width) float32 or wider; without a token's own value, up to rounding.
+    """
+    value = value.to(torch.promote_types(value.dtype, torch.float32))  # many bfloat16 add up badly
+    flat = value.flatten(0, 1)
+    sums = flat.new_zeros(layout.n_copies.shape[0], flat.shape[1])
+    sums = sums.index_add(0, layout.copy_ids, flat)  # distinct tokens, width
+    n_others = (layout.n_copies - 1).to(flat.dtype).index_select(0, layout.copy_ids)[:, None]
+    others = (take_rows(sums, layout.copy_ids) - flat) / n_others.clamp(min=1.0)
+    own = flat
+    if unmatched is Unmatched.ALL:
+        is_real = (layout.sentence_ids >= 0)[..., None].to(flat.dtype)
+        mean = (value * is_real).sum(dim=1, keepdim=True) / is_real.sum(dim=1, keepdim=True)
+        own = torch.where(is_real > 0, mean.expand(value.shape), value).flatten(0, 1)
+    return torch.where(n_others > 0, others, own).view(value.shape)
+
+
 def _shift(value: Tensor, sentence_ids: Tensor, offset: int) -> Tensor:
     """Give each token the value of its neighbour, and its own where it has none."""
     if offset < 0:
@@ -237,5 +343,5 @@ def _shift(value: Tensor, sentence_ids: Tensor, offset: int) -> Tensor:
 def _to_blocks(array: Tensor, layout: Layout, head_width: int) -> Tensor:
     """(documents, tokens, heads * head width) -> (all sentences, heads, longest, head width)."""
     n_groups, n_longest = layout.block_index.shape
-    rows = array.flatten(0, 1).index_select(0, layout.block_index.reshape(-1))
+    rows = take_rows(array.flatten(0, 1), layout.block_index.reshape(-1))
     return rows.view(n_groups, n_longest, -1, head_width).transpose(1, 2)

@@ -8,6 +8,13 @@ from training.model.patterns import Pattern, Unmatched
 Plan = tuple[tuple[Pattern | None, ...], ...]
 
 
+class Activation(StrEnum):
+    """What stands between the two matrices of a feed-forward block."""
+
+    GELU = "gelu"
+    RELU = "relu"
+
+
 class Positions(StrEnum):
     """What a token's position embedding counts from."""
 
@@ -24,6 +31,8 @@ class ModelConfig:
         width: size of a token vector.
         heads: attention heads a layer.
         feed_forward: inner size of the feed-forward blocks.
+        activation: inside them.
+        head_width: size of a head's Q, K and V; None for width / heads.
         max_positions: rows of the position table; a token further on uses the last row.
         position_offset: first row of the position table that is used (2 in RoBERTa, 0 in BERT).
         token_types: rows of the segment table; with 2, sentences alternate.
@@ -47,6 +56,8 @@ class ModelConfig:
     feed_forward: int
     max_positions: int
     plan: Plan
+    activation: Activation = Activation.GELU
+    head_width: int | None = None
     position_offset: int = 0
     token_types: int = 1
     norm_eps: float = 1e-12

@@ -1,12 +1,19 @@
 """The token encoder: a BERT whose heads may carry patterns."""
 
+from collections.abc import Callable, Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.model.attention import AttentionRecord, PatternedAttention
-from training.model.config import ModelConfig, Positions
+from training.model.config import Activation, ModelConfig, Positions
 from training.model.layout import Layout
+
+_ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
+    Activation.GELU: F.gelu,
+    Activation.RELU: F.relu,
+}
 
 
 class TokenEmbeddings(nn.Module):
@@ -50,6 +57,7 @@ class EncoderLayer(nn.Module):
         self.attention = PatternedAttention(
             config.width,
             config.plan[layer],
+            head_width=config.head_width,
             fixed=config.fixed,
             unmatched=config.unmatched,
             is_structured=config.is_structured,
@@ -58,11 +66,13 @@ class EncoderLayer(nn.Module):
         self.up = nn.Linear(config.width, config.feed_forward)
         self.down = nn.Linear(config.feed_forward, config.width)
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
+        self._activate = _ACTIVATIONS[config.activation]
 
     def forward(self, x: Tensor, layout: Layout, record: AttentionRecord | None = None) -> Tensor:
         """Map (documents, tokens, width) to the same shape."""
         x = self.attention_norm(x + self.attention(x, layout, record))
-        return self.norm(x + self.down(F.gelu(self.up(x))))  # type: ignore[no-any-return]
+        inner: Tensor = self._activate(self.up(x))
+        return self.norm(x + self.down(inner))  # type: ignore[no-any-return]
 
 
 class Encoder(nn.Module):

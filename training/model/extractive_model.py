@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from training.model.attention import AttentionRecord
 from training.model.config import ModelConfig
 from training.model.encoder import Encoder
-from training.model.layout import lay_out
+from training.model.layout import Layout, lay_out
 from training.model.scorer import Scorer
 
 
@@ -17,12 +17,14 @@ class ModelRecord:
 
     Attributes:
         token_layers: one record a token layer.
+        layout: of the batch; None before the pass.
         document_attention: one (documents, heads, sentences, sentences) float array a document
             layer.
     """
 
     token_layers: list[AttentionRecord]
     document_attention: list[Tensor]
+    layout: Layout | None = None
 
 
 class ExtractiveModel(nn.Module):
@@ -52,6 +54,8 @@ class ExtractiveModel(nn.Module):
             (documents, sentences) float logits; a document's surplus places hold no meaning.
         """
         layout = lay_out(token_ids, sentence_ids)
+        if record is not None:
+            record.layout = layout
         tokens = self.encoder(layout, record.token_layers if record else None)
         attention = record.document_attention if record else None
         return self.scorer(tokens, layout, attention)  # type: ignore[no-any-return]

@@ -1,56 +1,108 @@
-"""A model that starts from some of a teacher's layers and all of its scorer."""
+"""A model that starts from a teacher: some of its layers, heads and neurons, all of its scorer."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from service.errors import CheckpointError
-from training.model.config import Plan
+from training.model.config import ModelConfig, Plan
 from training.model.extractive_model import ExtractiveModel
+
+_HEAD_ROWS = ("query.weight", "query.bias", "key.weight", "key.bias", "value.weight", "value.bias")
 
 
 def student_from_teacher(
-    teacher: ExtractiveModel, layers: tuple[int, ...], **changes: Any
+    teacher: ExtractiveModel,
+    layers: Sequence[int],
+    heads: Sequence[Sequence[int]] = (),
+    **changes: Any,
 ) -> ExtractiveModel:
     """Make a student that starts from some of a teacher's layers and all of its scorer.
+
+    Where its feed-forward blocks are smaller than the teacher's, it keeps the neurons with the
+    largest product of the norms of what they read by and what they write.
 
     Args:
         teacher: the model to copy from.
         layers: the teacher's layers that become the student's, in order.
+        heads: for each of them, the teacher's heads that become the student's, in order; all of
+            them when empty.
         changes: fields of ModelConfig that differ, `plan` among them (one row a student layer).
 
     Returns:
         The student; its embeddings and scorer are copies of the teacher's where the shapes agree.
 
     Raises:
-        CheckpointError: a layer number is outside the teacher, or the plan has another shape.
+        CheckpointError: a layer or head is outside the teacher, the plan has another shape, or
+            the feed-forward blocks are larger than the teacher's.
     """
-    outside = [layer for layer in layers if not 0 <= layer < teacher.config.layers]
+    config = teacher.config
+    outside = [layer for layer in layers if not 0 <= layer < config.layers]
     if outside or not layers:
         raise CheckpointError(
-            f"expected layers of a teacher with {teacher.config.layers} "
-            f"(0 to {teacher.config.layers - 1}), got {list(layers)}"
+            f"expected layers of a teacher with {config.layers} "
+            f"(0 to {config.layers - 1}), got {list(layers)}"
         )
-    plan: Plan = changes.pop("plan", ((None,) * teacher.config.heads,) * len(layers))
-    if len(plan) != len(layers) or any(len(row) != teacher.config.heads for row in plan):
+    heads = heads or [range(config.heads)] * len(layers)
+    _refuse_other_heads(config, heads, len(layers))
+    n_heads = len(heads[0])
+    plan: Plan = changes.pop("plan", ((None,) * n_heads,) * len(layers))
+    if len(plan) != len(layers) or any(len(row) != n_heads for row in plan):
         raise CheckpointError(
-            f"expected a plan of {len(layers)} layers x {teacher.config.heads} heads, "
+            f"expected a plan of {len(layers)} layers x {n_heads} heads, "
             f"got {len(plan)} x {sorted({len(row) for row in plan})}"
         )
-    student = ExtractiveModel(dataclasses.replace(teacher.config, plan=plan, **changes))
-    state = teacher.state_dict()
+    n_neurons = changes.get("feed_forward", config.feed_forward)
+    if n_neurons > config.feed_forward:
+        raise CheckpointError(
+            f"expected feed_forward of at most the teacher's {config.feed_forward}, got {n_neurons}"
+        )
+    head_width = config.head_width or config.width // config.heads
+    student = ExtractiveModel(
+        dataclasses.replace(config, plan=plan, heads=n_heads, head_width=head_width, **changes)
+    )
+    state = {n: w for n, w in teacher.state_dict().items() if not n.startswith("encoder.layers.")}
     for number, layer in enumerate(layers):
-        for name in list(teacher.encoder.layers[layer].state_dict()):
-            state[f"student.{number}.{name}"] = state[f"encoder.layers.{layer}.{name}"]
+        weights = teacher.encoder.layers[layer].state_dict()
+        weights = _keep_heads(weights, heads[number], head_width)
+        weights = _keep_neurons(weights, n_neurons)
+        state |= {f"encoder.layers.{number}.{name}": w for name, w in weights.items()}
     wanted = student.state_dict()
-    copied = {}
-    for name in wanted:
-        source = name
-        if name.startswith("encoder.layers."):
-            source = "student." + name.removeprefix("encoder.layers.")
-        if source in state and state[source].shape == wanted[name].shape:
-            copied[name] = state[source].clone()
+    fitting = {n: w.clone() for n, w in state.items() if n in wanted and w.shape == wanted[n].shape}
     with torch.no_grad():
-        student.load_state_dict({**wanted, **copied})
+        student.load_state_dict({**wanted, **fitting})
     return student
+
+
+def _refuse_other_heads(config: ModelConfig, heads: Sequence[Sequence[int]], n_layers: int) -> None:
+    is_inside = all(0 <= head < config.heads for row in heads for head in row)
+    if is_inside and len(heads) == n_layers and len({len(row) for row in heads}) == 1 and heads[0]:
+        return
+    raise CheckpointError(
+        f"expected heads of {n_layers} layers, as many in each, of a teacher with {config.heads} "
+        f"(0 to {config.heads - 1}), got {[list(row) for row in heads]}"
+    )
+
+
+def _keep_heads(weights: dict[str, Tensor], heads: Sequence[int], width: int) -> dict[str, Tensor]:
+    """Keep these heads of one layer, in this order."""
+    rows = torch.tensor([head * width + i for head in heads for i in range(width)])
+    kept = {f"attention.{n}": weights[f"attention.{n}"].index_select(0, rows) for n in _HEAD_ROWS}
+    output = weights["attention.output.weight"].index_select(1, rows)
+    return {**weights, **kept, "attention.output.weight": output}
+
+
+def _keep_neurons(weights: dict[str, Tensor], n: int) -> dict[str, Tensor]:
+    """Keep the n neurons of one layer that read and write most, in their order."""
+    reads, writes = weights["up.weight"], weights["down.weight"]
+    norms = reads.norm(dim=1) * writes.norm(dim=0)
+    kept = torch.sort(torch.topk(norms, n).indices).values
+    return {
+        **weights,
+        "up.weight": reads.index_select(0, kept),
+        "up.bias": weights["up.bias"].index_select(0, kept),
+        "down.weight": writes.index_select(1, kept),
+    }

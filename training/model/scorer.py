@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.model.config import ModelConfig
-from training.model.layout import Layout
+from training.model.layout import Layout, take_rows
 
 
 class DocumentLayer(nn.Module):
@@ -85,10 +85,10 @@ class Scorer(nn.Module):
             (documents, sentences) float logits; meaningless where `layout.table_mask` is False.
         """
         flat = x.flatten(0, 1)
-        cls = flat.index_select(0, layout.starts)  # G D
+        cls = take_rows(flat, layout.starts)  # G D
         if not self._has_document_layers:
             return self.score(cls).squeeze(-1)[layout.table_index]  # type: ignore[no-any-return]
-        blocks = flat.index_select(0, layout.block_index.reshape(-1))
+        blocks = take_rows(flat, layout.block_index.reshape(-1))
         blocks = blocks.view(*layout.block_index.shape, -1)  # G L D
         is_token = layout.block_mask[..., None].to(x.dtype)
         mean = (blocks * is_token).sum(dim=1) / is_token.sum(dim=1)

@@ -1,0 +1,70 @@
+"""Attention between tokens, pooled to attention between sentences: mean over who looks, sum over
+what is seen.
+
+A map over tokens is pooled as it is. What fixed matching heads look at follows from the token ids
+alone, and is counted without such a map:
+
+    counts[s, u]    how often sentence s holds the distinct token u
+    copies[u]       how often the document holds it
+    pooled[s, t]    sum over u of counts[s, u] * counts[t, u] / (copies[u] - 1), for s != t
+"""
+
+import torch
+from torch import Tensor
+
+from training.model.layout import Layout
+from training.model.patterns import Unmatched
+
+
+def pool_tokens(weights: Tensor, layout: Layout) -> Tensor:
+    """Pool a map over the tokens of one document.
+
+    Args:
+        weights: (tokens, tokens) float attention, rows sum to 1.
+        layout: of the document alone.
+
+    Returns:
+        (sentences, sentences) float, rows sum to 1.
+    """
+    sentences = torch.arange(layout.starts.shape[0])
+    members = (layout.group_ids[None, :] == sentences[:, None]).to(weights.dtype)  # S T
+    return (members @ (weights @ members.T)) / members.sum(dim=1, keepdim=True)
+
+
+def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tensor:
+    """Pool what fixed matching heads look at.
+
+    Args:
+        layout: of one document alone.
+        among_cls: (sentences, sentences) float learned attention among the [CLS]; not read where
+            the document has one sentence.
+        unmatched: where a token without a second copy looks.
+
+    Returns:
+        (sentences, sentences) float, rows sum to 1; equals `pool_tokens` of the dense map.
+    """
+    is_learned = layout.is_start & layout.has_others
+    ones = torch.ones_like(layout.group_ids, dtype=among_cls.dtype)
+    seen = _count(layout, ones)  # S U
+    looking = _count(layout, ones - is_learned.to(ones.dtype))
+    has_copy = (layout.n_copies > 1).to(ones.dtype)  # U
+    by_copy = looking * (has_copy / (layout.n_copies - 1).clamp(min=1).to(ones.dtype))
+    places = torch.arange(layout.starts.shape[0])
+    itself = (places[None, :] == places[:, None]).to(ones.dtype)
+    lengths = seen.sum(dim=1, keepdim=True)
+    alone = (looking * (1.0 - has_copy)).sum(dim=1, keepdim=True)  # S 1
+    is_all = unmatched is Unmatched.ALL
+    where_alone = lengths.T / lengths.sum() if is_all else itself
+    learned = is_learned.index_select(0, layout.starts).to(ones.dtype)  # S
+    total = by_copy @ seen.T - itself * by_copy.sum(dim=1, keepdim=True)
+    total = total + alone * where_alone + learned[:, None] * among_cls
+    return total / lengths
+
+
+def _count(layout: Layout, weights: Tensor) -> Tensor:
+    """(sentences, distinct tokens) sums of weights (tokens,) by sentence and distinct token."""
+    n_distinct = layout.n_copies.shape[0]
+    n_cells = layout.starts.shape[0] * n_distinct
+    cells = layout.group_ids * n_distinct + layout.copy_ids
+    flat = weights.new_zeros(n_cells).index_add(0, cells, weights)
+    return flat.view(layout.starts.shape[0], n_distinct)
