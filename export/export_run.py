@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from export.crop import crop_positions
 from export.pack import pack_bundle, refuse_other_folder
@@ -13,9 +14,13 @@ from export.quantize import quantize
 from export.to_onnx import Backend, export_onnx
 from export.verify import Limits, verify
 from service.inference.bundle import Bundle
+from training.data.examples import ExampleStore
 from training.fit.checkpoint import load_model
 from training.recipe import read_recipe
 from training.run import Run
+
+# Enough for scales that the next documents do not change; a minute of nothing else.
+_CALIBRATION_DOCUMENTS = 128
 
 
 def export_run(
@@ -64,7 +69,7 @@ def export_run(
     export_folder = folder / "export"
     float_path, int8_path = export_folder / "float.onnx", export_folder / "int8.onnx"
     export_onnx(model, float_path, backend)
-    quantize(float_path, int8_path)
+    quantize(float_path, int8_path, _calibration_inputs(train))
     numbers = np.arange(0, len(validation), step).tolist()
     measured = verify(model, float_path, int8_path, validation, numbers, limits)
     (export_folder / "verification.json").write_text(
@@ -86,3 +91,10 @@ def export_run(
             "verification": measured.to_json(),
         },
     )
+
+
+def _calibration_inputs(train: ExampleStore) -> list[dict[str, npt.NDArray[np.int64]]]:
+    """Training documents from all over the store, as the graph takes them."""
+    step = max(1, len(train) // _CALIBRATION_DOCUMENTS)
+    examples = [train[number] for number in range(0, len(train), step)[:_CALIBRATION_DOCUMENTS]]
+    return [{"token_ids": e.token_ids, "sentence_ids": e.sentence_ids} for e in examples]

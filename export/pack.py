@@ -26,6 +26,7 @@ from service.inference.manifest import (
 from training.data.examples import EncoderFiles
 from training.model.config import ModelConfig
 from training.model.extractive_model import ExtractiveModel
+from training.model.patterns import Pattern
 
 
 def pack_bundle(
@@ -178,6 +179,7 @@ def _describe_model(config: ModelConfig, names: tuple[str, ...], weights: str) -
         "patterns": [
             [pattern.value if pattern else None for pattern in row] for row in config.plan
         ],
+        "fixed": [pattern.value for pattern in Pattern if pattern in config.fixed],
         "pattern_names": list(names),
         "weights": weights,
         "opset": OPSET,

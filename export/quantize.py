@@ -1,13 +1,22 @@
-"""Float ONNX to int8, with one scale for each token, output channel and embedding row.
+"""Float ONNX to int8: one scale for each activation, output channel and embedding row, fixed once.
 
-onnxruntime's own dynamic quantization takes one activation scale for a whole tensor, so one token's
+onnxruntime's own dynamic quantization takes one scale for whatever a tensor holds, so one token's
 outlier moves every other token's numbers, and a head that must not see a token would still feel it.
-Ours takes one scale a token:
+Ours fixes the scale of an activation beforehand, on training documents:
 
-    q[t] = round(x[t] / s[t]) + 128        s[t] = max |x[t]| / 127          uint8
-    y    = (q - 128) @ w * s[t] * c        c = one scale an output channel  int32, then float
+    q[t] = round(x[t] / s) + z        s, z from the calibration; cut to 0..255    uint8
+    y[t] = s * c * ((q - z) @ w + b)  c = one scale an output channel             int32, then float
 
-so that what a token's numbers become depends on that token alone, in int8 as in float.
+so that what a token's numbers become depends on that token alone, in int8 as in float. What lies
+far beyond the numbers that the calibration saw is cut off.
+
+A few channels of a layer norm's output are far larger than the rest, and would leave them but a few
+steps of the scale. Before it is rounded, each channel is divided by a constant of its own, and the
+matrices that read it are multiplied by the same. What is left of the difference is shared between
+activation and weights.
+
+The graph says so in plain operators, QuantizeLinear, DequantizeLinear and Gemm, from which
+onnxruntime makes one integer product with its bias.
 
 Weights take 7 of the 8 bits. Processors without VNNI add u8 x s8 products in pairs of 16 bits, and
 full-range weights overflow there without a word; 7 bits cannot. The integer products are then the
@@ -16,40 +25,54 @@ same on every processor.
 What stays in float, and why:
 
     products of two activations          attention: both sides change with the text
+    Q and K of the [CLS] alone           fixed matching heads: a row a sentence, hardly any work
     the last projection, to one number   it decides the ranking, and holds 256 weights
     the Gram matrices                    they only weigh explanations, and are small
-    layer norms, softmax, GELU           no matrix product
+    layer norms, softmax, GELU, ReLU     no matrix product
+
+Source:
+    Channels: Xiao et al., SmoothQuant, arXiv:2211.10438, with half of the difference each.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 _WEIGHT_LEVELS = 63
 _SCALE_SHARES = tuple(np.linspace(1.0, 0.6, 21))
-_ACTIVATION_LEVELS = 127
-_ZERO_POINT = 128
+_TABLE_LEVELS = 127
+_ACTIVATION_LEVELS = 255
+_ACTIVATION_SHARES = tuple(np.linspace(1.0, 0.3, 29))
+# Of an activation's rows every fourteenth is kept to choose its scale by: enough, little memory.
+_SAMPLE_STEP = 14
+_LEAST_CHANNEL = 1e-5
 MIN_MATRIX = 2_049
 """Numbers in a matrix from which on int8 saves anything worth its rounding."""
 MIN_TABLE = 16_384
 """The same for an embedding table."""
-_TINY = 1e-12
+
+_BATCH_AXIS = "int8/batch_axis"
 
 Float32 = npt.NDArray[np.float32]
 Int8 = npt.NDArray[np.int8]
+Inputs = Mapping[str, npt.NDArray[np.int64]]
 
 
-def quantize(source: Path, target: Path) -> onnx.ModelProto:
+def quantize(source: Path, target: Path, documents: Sequence[Inputs]) -> onnx.ModelProto:
     """Write the int8 form of a float graph.
 
     Args:
         source: a file of `to_onnx.export_onnx`.
         target: file to write.
+        documents: the graph's inputs for some training documents, at least one: they decide the
+            scales of the activations.
 
     Returns:
         The graph that was written.
@@ -57,25 +80,33 @@ def quantize(source: Path, target: Path) -> onnx.ModelProto:
     model = onnx.load(source)
     graph = model.graph
     weights = {item.name: item for item in graph.initializer}
-    graph.initializer.extend(_shared_constants())
+    products = [node for node in graph.node if _has_large_matrix(node, weights)]
+    samples = _sample_activations(model, sorted({node.input[0] for node in products}), documents)
+    biases = _find_biases(graph, products, weights)
+    added = {id(add) for add in biases.values()}
+    graph.initializer.append(numpy_helper.from_array(np.array([0], dtype=np.int64), _BATCH_AXIS))
     nodes: list[onnx.NodeProto] = []
-    quantized_inputs: set[str] = set()
+    scales: dict[str, np.float32] = {}
+    channels = _balance_channels(graph, products, samples, weights)
     replaced: set[str] = set()
     for node in graph.node:
-        weight = weights.get(node.input[1]) if node.op_type == "MatMul" else None
         table = weights.get(node.input[0]) if node.op_type == "Gather" else None
-        if weight is not None and _is_large(weight, MIN_MATRIX):
-            if node.input[0] not in quantized_inputs:
-                quantized_inputs.add(node.input[0])
-                nodes += _quantize_tokens(node.input[0])
-            nodes += _multiply(node, graph, weight, is_new=weight.name not in replaced)
-            replaced.add(weight.name)
+        if _has_large_matrix(node, weights):
+            x = node.input[0]
+            if x not in scales:
+                scales[x], zero_point = choose_scale(samples[x] / channels.get(x, np.float32(1)))
+                nodes += _quantize_activation(graph, x, scales[x], zero_point, channels.get(x))
+            matrix = numpy_helper.to_array(weights[node.input[1]])
+            matrix = matrix * channels.get(x, np.ones(1, dtype=np.float32))[:, None]
+            nodes += _multiply(graph, node, matrix, weights, scales[x], biases.get(node.output[0]))
+            replaced.add(node.input[1])
         elif table is not None and _is_large(table, MIN_TABLE):
             nodes += _look_up(node, graph, table, is_new=table.name not in replaced)
             replaced.add(table.name)
-        else:
+        elif id(node) not in added:
             nodes.append(node)
-    kept = [item for item in graph.initializer if item.name not in replaced]
+    used = {name for node in nodes for name in node.input}
+    kept = [item for item in graph.initializer if item.name in used]
     del graph.node[:]
     del graph.initializer[:]
     graph.node.extend(nodes)
@@ -83,6 +114,93 @@ def quantize(source: Path, target: Path) -> onnx.ModelProto:
     onnx.checker.check_model(model)
     onnx.save(model, target)
     return model
+
+
+def choose_scale(values: Float32) -> tuple[np.float32, np.uint8]:
+    """Choose the scale and the zero point of an activation, those that err least.
+
+    Args:
+        values: float32 of any shape, a sample of what the activation holds.
+
+    Returns:
+        The scale, above 0, and the zero point; 0 is held without error.
+    """
+    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    best = (math.inf, np.float32(1.0), np.uint8(0))
+    for share in _ACTIVATION_SHARES if high > low else ():
+        scale = np.float32((high - low) * share / _ACTIVATION_LEVELS)
+        zero_point = np.uint8(np.clip(np.rint(-low * share / scale), 0, _ACTIVATION_LEVELS))
+        rounded = np.clip(np.rint(values / scale) + zero_point, 0, _ACTIVATION_LEVELS)
+        error = float((((rounded - zero_point) * scale - values) ** 2).sum())
+        best = min(best, (error, scale, zero_point), key=lambda found: found[0])
+    return best[1], best[2]
+
+
+def _sample_activations(
+    model: onnx.ModelProto, names: Sequence[str], documents: Sequence[Inputs]
+) -> dict[str, Float32]:
+    """Run the float graph, and keep a sample of some of its values, (rows, width) each."""
+    open_model = onnx.ModelProto()
+    open_model.CopyFrom(model)
+    del open_model.graph.output[:]
+    open_model.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names
+    )
+    session = onnxruntime.InferenceSession(
+        open_model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    kept: dict[str, list[Float32]] = {name: [] for name in names}
+    for document in documents:
+        for name, found in zip(names, session.run(names, dict(document)), strict=True):
+            kept[name].append(found.reshape(-1, found.shape[-1])[::_SAMPLE_STEP])
+    return {name: np.concatenate(parts) for name, parts in kept.items()}
+
+
+def _balance_channels(
+    graph: onnx.GraphProto,
+    products: Sequence[onnx.NodeProto],
+    samples: Mapping[str, Float32],
+    weights: Mapping[str, onnx.TensorProto],
+) -> dict[str, Float32]:
+    """By the name of each layer norm's output that is rounded: (width,) what divides it."""
+    norms = {node.output[0] for node in graph.node if node.op_type == "LayerNormalization"}
+    largest: dict[str, Float32] = {}
+    for product in products:
+        x = product.input[0]
+        if x in norms:
+            rows = np.abs(numpy_helper.to_array(weights[product.input[1]])).max(axis=1)
+            largest[x] = np.maximum(largest.get(x, np.zeros_like(rows)), rows)
+    return {
+        x: np.sqrt(
+            np.maximum(np.abs(samples[x]).max(axis=0), _LEAST_CHANNEL)
+            / np.maximum(rows, _LEAST_CHANNEL)
+        )
+        for x, rows in largest.items()
+    }
+
+
+def _find_biases(
+    graph: onnx.GraphProto,
+    products: Sequence[onnx.NodeProto],
+    weights: Mapping[str, onnx.TensorProto],
+) -> dict[str, onnx.NodeProto]:
+    """By the result of a product: the only node that reads it, where that adds a constant."""
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    found = {}
+    for product in products:
+        following = readers.get(product.output[0], [])
+        is_bias = len(following) == 1 and following[0].op_type == "Add"
+        if is_bias and any(name in weights for name in following[0].input):
+            found[product.output[0]] = following[0]
+    return found
+
+
+def _has_large_matrix(node: onnx.NodeProto, weights: Mapping[str, onnx.TensorProto]) -> bool:
+    weight = weights.get(node.input[1]) if node.op_type == "MatMul" else None
+    return weight is not None and _is_large(weight, MIN_MATRIX)
 
 
 def _is_large(constant: onnx.TensorProto, minimum: int) -> bool:
@@ -124,50 +242,62 @@ def _round(values: Float32, scales: Float32, levels: int) -> Int8:
     return rounded
 
 
-def _shared_constants() -> list[onnx.TensorProto]:
-    return [
-        numpy_helper.from_array(np.array([-1], dtype=np.int64), "int8/last_axis"),
-        numpy_helper.from_array(np.array([0, 2], dtype=np.int64), "int8/outer_axes"),
-        numpy_helper.from_array(np.array(1 / _ACTIVATION_LEVELS, dtype=np.float32), "int8/step"),
-        numpy_helper.from_array(np.array(_TINY, dtype=np.float32), "int8/tiny"),
-        numpy_helper.from_array(np.array(_ZERO_POINT, dtype=np.uint8), "int8/zero_point"),
-    ]
-
-
-def _quantize_tokens(x: str) -> Iterator[onnx.NodeProto]:
-    """Nodes that turn x (1, tokens, width) float into x.q uint8 and x.s (1, tokens, 1) float."""
-    steps: tuple[tuple[str, list[str], str, dict[str, Any]], ...] = (
-        ("Abs", [x], f"{x}.abs", {}),
-        ("ReduceMax", [f"{x}.abs", "int8/last_axis"], f"{x}.max", {"keepdims": 1}),
-        ("Max", [f"{x}.max", "int8/tiny"], f"{x}.range", {}),
-        ("Mul", [f"{x}.range", "int8/step"], f"{x}.s", {}),
-        ("Squeeze", [f"{x}.s", "int8/outer_axes"], f"{x}.s1", {}),
-        ("Shape", [f"{x}.s1"], f"{x}.n", {}),
-        ("Expand", ["int8/zero_point", f"{x}.n"], f"{x}.z", {}),
-        ("QuantizeLinear", [x, f"{x}.s1", f"{x}.z"], f"{x}.q", {"axis": 1}),
+def _quantize_activation(
+    graph: onnx.GraphProto,
+    x: str,
+    scale: np.float32,
+    zero_point: np.uint8,
+    channels: Float32 | None,
+) -> Iterator[onnx.NodeProto]:
+    """Nodes that turn x (1, rows, width) float into x.dq (rows, width), float again but rounded."""
+    balanced = x
+    if channels is not None:
+        balanced = f"{x}.balanced"
+        graph.initializer.append(numpy_helper.from_array(1 / channels, f"{x}.c"))
+        yield helper.make_node("Mul", [x, f"{x}.c"], [balanced], name=f"{balanced}/Mul")
+    graph.initializer.append(numpy_helper.from_array(np.array(scale), f"{x}.s"))
+    graph.initializer.append(numpy_helper.from_array(np.array(zero_point), f"{x}.z"))
+    steps = (
+        ("Squeeze", [balanced, _BATCH_AXIS], f"{x}.rows"),
+        ("QuantizeLinear", [f"{x}.rows", f"{x}.s", f"{x}.z"], f"{x}.q"),
+        ("DequantizeLinear", [f"{x}.q", f"{x}.s", f"{x}.z"], f"{x}.dq"),
     )
-    for kind, inputs, output, attributes in steps:
-        yield helper.make_node(kind, inputs, [output], name=f"{output}/{kind}", **attributes)
+    for kind, inputs, output in steps:
+        yield helper.make_node(kind, inputs, [output], name=f"{output}/{kind}")
 
 
 def _multiply(
-    node: onnx.NodeProto, graph: onnx.GraphProto, weight: onnx.TensorProto, *, is_new: bool
+    graph: onnx.GraphProto,
+    node: onnx.NodeProto,
+    matrix: Float32,
+    weights: Mapping[str, onnx.TensorProto],
+    scale: np.float32,
+    add: onnx.NodeProto | None,
 ) -> Iterator[onnx.NodeProto]:
-    """One matrix product on quantized tokens, back to float."""
-    x, y, w = node.input[0], node.output[0], weight.name
-    if is_new:
-        values, scales = round_to_int8(numpy_helper.to_array(weight), 0, _WEIGHT_LEVELS)
-        graph.initializer.append(numpy_helper.from_array(values, f"{w}.q"))
-        graph.initializer.append(numpy_helper.from_array(scales[0], f"{w}.s"))
-    yield helper.make_node(
-        "MatMulInteger",
-        [f"{x}.q", f"{w}.q", "int8/zero_point"],
-        [f"{y}.i"],
-        name=f"{node.name}/MatMulInteger",
-    )
-    yield helper.make_node("Cast", [f"{y}.i"], [f"{y}.f"], name=f"{y}.f/Cast", to=TensorProto.FLOAT)
-    yield helper.make_node("Mul", [f"{y}.f", f"{w}.s"], [f"{y}.c"], name=f"{y}.c/Mul")
-    yield helper.make_node("Mul", [f"{y}.c", f"{x}.s"], [y], name=f"{y}/Mul")
+    """One matrix product on a quantized activation, its bias included."""
+    x, y = node.input[0], node.output[0]
+    values, columns = round_to_int8(matrix, 0, _WEIGHT_LEVELS)
+    inputs = [f"{x}.dq", f"{y}.w"]
+    yield _constant(graph, f"{y}.w", values, columns[0], axis=1)
+    if add is not None:
+        bias = next(numpy_helper.to_array(weights[n]) for n in add.input if n in weights)
+        steps = (scale * columns[0]).astype(np.float32)
+        yield _constant(graph, f"{y}.b", np.rint(bias / steps).astype(np.int32), steps, axis=0)
+        inputs.append(f"{y}.b")
+        y = add.output[0]
+    yield helper.make_node("Gemm", inputs, [f"{y}.rows"], name=f"{node.name}/Gemm")
+    yield helper.make_node("Unsqueeze", [f"{y}.rows", _BATCH_AXIS], [y], name=f"{y}/Unsqueeze")
+
+
+def _constant(
+    graph: onnx.GraphProto, name: str, values: npt.NDArray[Any], scales: Float32, axis: int
+) -> onnx.NodeProto:
+    """A rounded constant, and the node that makes it float again."""
+    zeros = np.zeros(scales.shape, dtype=values.dtype)
+    for suffix, array in (("q", values), ("s", scales), ("z", zeros)):
+        graph.initializer.append(numpy_helper.from_array(array, f"{name}.{suffix}"))
+    inputs = [f"{name}.{suffix}" for suffix in "qsz"]
+    return helper.make_node("DequantizeLinear", inputs, [name], name=f"{name}/dq", axis=axis)
 
 
 def _look_up(
@@ -176,7 +306,7 @@ def _look_up(
     """Rows of an embedding table, stored as int8 with one scale a row."""
     rows, y, t = node.input[1], node.output[0], table.name
     if is_new:
-        values, scales = round_to_int8(numpy_helper.to_array(table), 1, _ACTIVATION_LEVELS)
+        values, scales = round_to_int8(numpy_helper.to_array(table), 1, _TABLE_LEVELS)
         graph.initializer.append(numpy_helper.from_array(values, f"{t}.q"))
         graph.initializer.append(numpy_helper.from_array(scales, f"{t}.s"))
     yield helper.make_node("Gather", [f"{t}.q", rows], [f"{y}.q"], name=f"{y}.q/Gather", axis=0)

@@ -1,8 +1,7 @@
-"""Attention between tokens, pooled to attention between sentences: mean over who looks, sum over
-what is seen.
+"""Attention between tokens, pooled to attention between sentences.
 
-A map over tokens is pooled as it is. What fixed matching heads look at follows from the token ids
-alone, and is counted without such a map:
+It is the mean over who looks and the sum over what is seen. A map over tokens is pooled as it is.
+What fixed matching heads look at follows from the token ids alone, and is counted without a map:
 
     counts[s, u]    how often sentence s holds the distinct token u
     copies[u]       how often the document holds it
@@ -36,17 +35,17 @@ def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tens
 
     Args:
         layout: of one document alone.
-        among_cls: (sentences, sentences) float learned attention among the [CLS]; not read where
-            the document has one sentence.
+        among_cls: (sentences, sentences) float learned attention among the [CLS]; not read for a
+            [CLS] without another.
         unmatched: where a token without a second copy looks.
 
     Returns:
         (sentences, sentences) float, rows sum to 1; equals `pool_tokens` of the dense map.
     """
-    is_learned = layout.is_start & layout.has_others
     ones = torch.ones_like(layout.group_ids, dtype=among_cls.dtype)
     seen = _count(layout, ones)  # S U
-    looking = _count(layout, ones - is_learned.to(ones.dtype))
+    is_learned = layout.is_learned.to(ones.dtype)
+    looking = _count(layout, ones - is_learned)
     has_copy = (layout.n_copies > 1).to(ones.dtype)  # U
     by_copy = looking * (has_copy / (layout.n_copies - 1).clamp(min=1).to(ones.dtype))
     places = torch.arange(layout.starts.shape[0])
@@ -55,7 +54,7 @@ def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tens
     alone = (looking * (1.0 - has_copy)).sum(dim=1, keepdim=True)  # S 1
     is_all = unmatched is Unmatched.ALL
     where_alone = lengths.T / lengths.sum() if is_all else itself
-    learned = is_learned.index_select(0, layout.starts).to(ones.dtype)  # S
+    learned = is_learned.index_select(0, layout.starts)  # S
     total = by_copy @ seen.T - itself * by_copy.sum(dim=1, keepdim=True)
     total = total + alone * where_alone + learned[:, None] * among_cls
     return total / lengths
@@ -66,5 +65,5 @@ def _count(layout: Layout, weights: Tensor) -> Tensor:
     n_distinct = layout.n_copies.shape[0]
     n_cells = layout.starts.shape[0] * n_distinct
     cells = layout.group_ids * n_distinct + layout.copy_ids
-    flat = weights.new_zeros(n_cells).index_add(0, cells, weights)
+    flat = weights.new_zeros(n_cells).scatter_add(0, cells, weights)
     return flat.view(layout.starts.shape[0], n_distinct)

@@ -22,7 +22,8 @@ _CHARACTERS_PER_TOKEN = 4
 """English news has 4.3 code points a word piece; the queue needs no better estimate."""
 
 _DOUBLING_TOKENS = 1_500
-"""Length of a text at which a token costs twice what it does in a short one (docs/why.md, 24)."""
+"""Length of a text at which a token costs a model with dense heads twice what it does in a short
+text (docs/why.md, 24)."""
 
 _CUTTING_SHARE = 0.05
 """What cutting and counting a token costs, of what reading it costs (docs/why.md, 24)."""
@@ -40,22 +41,24 @@ class LaneName(StrEnum):
     """One more run for every sentence that is removed."""
 
 
-def estimate_cost(text: str, max_tokens: int) -> int:
+def estimate_cost(text: str, max_tokens: int, *, is_linear: bool) -> int:
     """Estimate, before any work, what a text will cost, in tokens of a short text.
 
-    A long text costs more a token, for each looks at all others; what is beyond the reading of the
-    model is only cut and counted.
+    Where tokens look at all others, a long text costs more a token. What is beyond the reading of
+    the model is only cut and counted.
 
     Args:
         text: of one document.
         max_tokens: most that the model reads.
+        is_linear: a token costs the model the same in a text of any length.
 
     Returns:
         At least 1.
     """
     n_tokens = max(1, len(text) // _CHARACTERS_PER_TOKEN)
     n_read = min(n_tokens, max_tokens)
-    return round(n_read * (1 + n_read / _DOUBLING_TOKENS) + (n_tokens - n_read) * _CUTTING_SHARE)
+    growth = 1.0 if is_linear else 1 + n_read / _DOUBLING_TOKENS
+    return round(n_read * growth + (n_tokens - n_read) * _CUTTING_SHARE)
 
 
 class Speed:

@@ -123,12 +123,12 @@ class ModelHost:
             ProblemError: 429, the queue is full; 503, the model is not ready.
         """
         try:
-            max_tokens = self.summarizer.bundle.encoder.settings.max_tokens
+            summarizer = self.summarizer
         except ProblemError:
             self._metrics.rejections.labels(Rejection.NOT_READY).inc()
             raise
         lane = self._lanes[LaneName.ATTENTION]
-        costs = [estimate_cost(document.text, max_tokens) for document in documents]
+        costs = [_estimate(summarizer, document.text) for document in documents]
         if request.explain is not None and request.explain.method is ExplainMethod.OCCLUSION:
             lane = self._lanes[LaneName.OCCLUSION]
             runs = [1 + self._estimate_removals(document.text) for document in documents]
@@ -197,7 +197,7 @@ class ModelHost:
     def _load_warm(self) -> tuple[Summarizer, float]:
         """Load, warm up, and measure the tokens a second of one worker."""
         summarizer = self._load()
-        cost = estimate_cost(_WARM_UP_TEXT, summarizer.bundle.encoder.settings.max_tokens)
+        cost = _estimate(summarizer, _WARM_UP_TEXT)
         summarizer.summarize(_WARM_UP_TEXT, explain=ExplainMethod.ATTENTION)
         seconds = []
         for _ in range(_N_WARM_UPS):
@@ -205,6 +205,13 @@ class ModelHost:
             summarizer.summarize(_WARM_UP_TEXT)
             seconds.append(perf_counter() - started_s)
         return summarizer, cost / median(seconds)
+
+
+def _estimate(summarizer: Summarizer, text: str) -> int:
+    """What one run on a text will cost, in tokens of a short text."""
+    bundle = summarizer.bundle
+    max_tokens = bundle.encoder.settings.max_tokens
+    return estimate_cost(text, max_tokens, is_linear=bundle.manifest.model.is_linear)
 
 
 def _summarize(

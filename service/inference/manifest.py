@@ -59,6 +59,8 @@ class ModelEntry(_Section):
         document_layers: layers over the sentences, above the token layers.
         unmatched: where a token without a match looks under `matching_token`: "self" or "all".
         patterns: for each layer, for each head, the name of its pattern, or None for a free head.
+        fixed: patterns whose heads weigh the places they may look at alike; the [CLS] of such a
+            `matching_token` head keep learned weights among each other.
         pattern_names: what the columns of the graph's `pattern_shares` stand for, in their order.
         weights: number format of the weights, such as "int8".
         opset: ONNX operator set of the graph.
@@ -70,9 +72,18 @@ class ModelEntry(_Section):
     document_layers: Count
     unmatched: Literal["self", "all"]
     patterns: tuple[tuple[str | None, ...], ...]
+    fixed: tuple[str, ...] = ("previous_token", "next_token")
     pattern_names: tuple[str, ...]
     weights: str
     opset: Count
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether no head looks at all pairs of tokens, so that cost grows with the text alone."""
+        carried = {pattern for layer in self.patterns for pattern in layer}
+        return None not in carried and (
+            "matching_token" not in carried or "matching_token" in self.fixed
+        )
 
     @model_validator(mode="after")
     def _check_pattern_grid(self) -> "ModelEntry":

@@ -1,20 +1,36 @@
 """What the tests of export share: a small student with every pattern, its graphs, examples."""
 
+from dataclasses import replace
+
 import pytest
 
+from tests.export.documents import random_document
 
-@pytest.fixture(scope="session")
-def small_student():
-    """Two layers, every pattern in each; wide enough that its matrices become int8."""
+
+@pytest.fixture(scope="session", params=["masked", "fixed"])
+def small_student(request):
+    """Two layers, every pattern in each; wide enough that its matrices become int8.
+
+    Once with free heads and learned weights, once as the fastest form: a pattern in every head,
+    fixed but for intra_sentence, ReLU and heads narrower than width / heads.
+    """
     import torch
 
     from tests.tiny_bundle import tiny_tokenizer
-    from training.model.config import ModelConfig, Positions
+    from training.model.config import Activation, ModelConfig, Positions
     from training.model.extractive_model import ExtractiveModel
     from training.model.patterns import Pattern
 
     torch.manual_seed(3)
     patterns = tuple(Pattern)
+    changes = {}
+    if request.param == "fixed":
+        changes = {
+            "plan": ((*patterns, *patterns[:2]), (*patterns[:2], *patterns[::-1])),
+            "fixed": frozenset(patterns) - {Pattern.INTRA_SENTENCE},
+            "activation": Activation.RELU,
+            "head_width": 12,
+        }
     config = ModelConfig(
         vocabulary=max(300, tiny_tokenizer().get_vocab_size()),
         width=96,
@@ -31,7 +47,7 @@ def small_student():
         document_heads=4,
         document_positions=6,
     )
-    return ExtractiveModel(config).eval()
+    return ExtractiveModel(replace(config, **changes)).eval()
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +58,8 @@ def graphs(small_student, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("graphs")
     export_onnx(small_student, folder / "float.onnx")
-    quantize(folder / "float.onnx", folder / "int8.onnx")
+    documents = [random_document(seed, 12) for seed in range(100, 110)]
+    quantize(folder / "float.onnx", folder / "int8.onnx", documents)
     return {"float": folder / "float.onnx", "int8": folder / "int8.onnx"}
 
 

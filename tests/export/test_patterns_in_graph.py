@@ -38,11 +38,11 @@ def allowed_places(pattern, document):
     return allowed
 
 
-def head_patterns(plan):
+def head_patterns(plan, fixed):
     """Patterns of a layer's heads in the order in which the graph computes them."""
     from training.model.attention import PatternedAttention
 
-    order = PatternedAttention(len(plan), plan).head_order
+    order = PatternedAttention(len(plan), plan, fixed=fixed).head_order
     return [plan[head] for head in order]
 
 
@@ -92,14 +92,14 @@ def test_patterned_heads_are_blind_outside_their_pattern(
 ):
     document = random_document(seed, n_sentences)
     for layer, session in enumerate(sessions[form]):
-        patterns = head_patterns(small_student.config.plan[layer])
+        patterns = head_patterns(small_student.config.plan[layer], small_student.config.fixed)
         width = small_student.config.width
         assert_blind_outside(session, layer, patterns, document, width, seed)
 
 
 def test_the_check_notices_a_head_that_looks_elsewhere(sessions, small_student):
     document = random_document(5, 4)
-    patterns = head_patterns(small_student.config.plan[0])
+    patterns = head_patterns(small_student.config.plan[0], small_student.config.fixed)
     wrong = ["next_token" if p == "intra_sentence" else p for p in patterns]
     with pytest.raises(AssertionError, match="next_token"):
         assert_blind_outside(sessions["float"][0], 0, wrong, document, 96, 5)
@@ -113,7 +113,7 @@ def test_every_patterned_head_of_the_embedded_bundle_is_blind_outside_its_patter
     sessions = open_layers(EMBEDDED / "model.onnx", model.layers)
     for layer, session in enumerate(sessions):
         plan = tuple(Pattern(name) if name else None for name in model.patterns[layer])
-        patterns = head_patterns(plan)
+        patterns = head_patterns(plan, frozenset(map(Pattern, model.fixed)))
         assert any(patterns)
         for seed in range(3):
             document = random_document(seed, 4, vocabulary=30_000)

@@ -6,7 +6,7 @@ import onnxruntime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.quantize import MIN_MATRIX, MIN_TABLE, round_to_int8
+from export.quantize import MIN_MATRIX, MIN_TABLE, choose_scale, round_to_int8
 from tests.export.documents import random_document
 
 
@@ -50,16 +50,60 @@ def test_every_large_matrix_and_table_is_int8(graphs):
     ]
     assert large_floats == []
     assert float_products == []
-    assert {node.op_type for node in graph.node} >= {"MatMulInteger", "QuantizeLinear"}
+    assert {node.op_type for node in graph.node} >= {"Gemm", "QuantizeLinear", "DequantizeLinear"}
 
 
 def test_integer_products_cannot_overflow_sixteen_bits(graphs):
     """Two u8 x s8 products are added in 16 bits on processors without VNNI."""
     graph = onnx.load(graphs["int8"]).graph
-    weights = {item.name: onnx.numpy_helper.to_array(item) for item in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "MatMulInteger":
-            assert 2 * 255 * int(np.abs(weights[node.input[1]].astype(int)).max()) <= 32_767
+    values = {item.name: onnx.numpy_helper.to_array(item) for item in graph.initializer}
+    makers = {node.output[0]: node for node in graph.node}
+    products = [
+        node for node in graph.node if node.op_type == "Gemm" and node.name.endswith("Gemm")
+    ]
+    rounded = [
+        values[makers[node.input[1]].input[0]] for node in products if node.input[1] in makers
+    ]
+    assert len(rounded) > 10
+    for matrix in rounded:
+        assert matrix.dtype == np.int8
+        assert 2 * 255 * int(np.abs(matrix.astype(int)).max()) <= 32_767
+
+
+def test_onnxruntime_multiplies_integers(graphs, tmp_path):
+    """Every product of an activation and a constant matrix becomes one integer kernel."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(str(graphs["int8"]), options)
+    kinds = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
+    written = [
+        node for node in onnx.load(graphs["int8"]).graph.node if node.op_type == "QuantizeLinear"
+    ]
+    assert kinds.count("QGemm") >= len(written) > 5
+
+
+@given(seed=st.integers(0, 1_000), offset=st.floats(-3, 3))
+def test_chosen_scale_errs_no_more_than_the_full_range(seed, offset):
+    values = np.random.default_rng(seed).standard_t(4, 3_000).astype(np.float32) + np.float32(
+        offset
+    )
+    scale, zero_point = choose_scale(values)
+    low, high = min(values.min(), 0), max(values.max(), 0)
+    full = (high - low) / 255
+    zero = np.rint(-low / full)
+
+    def error(step, zero):
+        rounded = np.clip(np.rint(values / step) + zero, 0, 255) - float(zero)
+        return ((rounded * step - values) ** 2).sum()
+
+    assert error(scale, zero_point) <= error(full, zero) * (1 + 1e-4)
+
+
+def test_activation_that_is_always_zero_gets_a_scale():
+    scale, zero_point = choose_scale(np.zeros(5, dtype=np.float32))
+    assert scale > 0
+    assert zero_point == 0
 
 
 def test_int8_scores_stay_close_to_float(graphs):

@@ -43,6 +43,7 @@ class FaithfulnessReport:
     Attributes:
         attention: of the evidence by attention, with 95 % intervals.
         random: of evidence drawn at random.
+        lead: of the document's first sentences as evidence.
         difference: attention minus random, paired over documents.
         n: documents measured.
         n_skipped: documents with too few sentences to tell evidence from the rest.
@@ -52,6 +53,7 @@ class FaithfulnessReport:
 
     attention: tuple[Interval, ...]
     random: tuple[Interval, ...]
+    lead: tuple[Interval, ...]
     difference: tuple[Interval, ...]
     n: int
     n_skipped: int
@@ -68,6 +70,7 @@ class FaithfulnessReport:
         kinds = {
             "attention": self.attention,
             "random": self.random,
+            "lead": self.lead,
             "difference": self.difference,
         }
         return {
@@ -80,10 +83,12 @@ class FaithfulnessReport:
 
     def to_text(self) -> str:
         """Return a table for people."""
-        lines = [f"{'':<26}{'attention':<26}{'random':<26}difference"]
-        for row in zip(_MEASURES, self.attention, self.random, self.difference, strict=True):
-            cells = [f"{i.estimate:+.3f} [{i.low:+.3f}, {i.high:+.3f}]" for i in row[1:]]
-            lines.append(f"{row[0]:<26}{cells[0]:<26}{cells[1]:<26}{cells[2]}")
+        names = ("attention", "random", "lead", "attention - random")
+        lines = ["".join(f"{name:<26}" for name in ("", *names)).rstrip()]
+        kinds = (self.attention, self.random, self.lead, self.difference)
+        for measure, *intervals in zip(_MEASURES, *kinds, strict=True):
+            cells = [f"{i.estimate:+.3f} [{i.low:+.3f}, {i.high:+.3f}]" for i in intervals]
+            lines.append("".join(f"{cell:<26}" for cell in (measure, *cells)).rstrip())
         lines.append(
             f"{self.n} documents ({self.n_skipped} skipped as too short), "
             f"evidence of {self.top_k} sentences, seed {self.seed}"
@@ -135,11 +140,12 @@ def measure_faithfulness(
         raise DataError(
             f"expected texts of more than {top_k + 1} sentences, got {n_skipped} shorter ones"
         )
-    measures = np.stack(rows)  # documents, attention and random, 3
-    attention, random = measures[:, 0], measures[:, 1]
+    measures = np.stack(rows)  # documents, attention and random and lead, 3
+    attention, random, lead = measures[:, 0], measures[:, 1], measures[:, 2]
     return FaithfulnessReport(
         attention=tuple(mean_intervals(attention, seed=seed)),
         random=tuple(mean_intervals(random, seed=seed)),
+        lead=tuple(mean_intervals(lead, seed=seed)),
         difference=tuple(mean_intervals(attention - random, seed=seed)),
         n=len(rows),
         n_skipped=n_skipped,
@@ -178,16 +184,21 @@ def _measure_document(
     top_k: int,
     generator: np.random.Generator,
 ) -> MeasureArray:
-    """Return (2, 3): attention and random evidence, mean over the chosen sentences."""
+    """Return (3, 3): attention, random and lead evidence, mean over the chosen sentences."""
     output = engine.run(encoded)
     rule = LengthRule(sentence_count=_N_CHOSEN)
     chosen = select_sentences(output.scores, sentences, rule, Redundancy.TRIGRAM)
     drops = _leave_one_out_drops(engine, encoded, output.scores)
     attention = mean_attention(output)
+    lead = 1 / np.arange(1, encoded.n_encoded + 1, dtype=np.float32)
     measures = [
         [
             _measure_evidence(engine, encoded, output.scores, i, weights, drops[i], top_k)
-            for weights in (attention[i], generator.random(encoded.n_encoded, dtype=np.float32))
+            for weights in (
+                attention[i],
+                generator.random(encoded.n_encoded, dtype=np.float32),
+                lead,
+            )
         ]
         for i in chosen
     ]

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.model.layout import Layout, take_rows
-from training.model.patterns import Pattern, Unmatched, pattern_mask
+from training.model.patterns import Pattern, Unmatched, matching_token_mask, pattern_mask
 
 _SHIFTS = {Pattern.PREVIOUS_TOKEN: -1, Pattern.NEXT_TOKEN: 1}
 
@@ -188,15 +188,17 @@ class PatternedAttention(nn.Module):
     def _learn_cls_rows(
         self, group: _HeadGroup, weights: Tensor, x: Tensor, layout: Layout
     ) -> Tensor:
-        """Give the [CLS] of several sentences learned weights; (documents, heads, tokens, tokens).
+        """Give each [CLS] with others learned weights; (documents, heads, tokens, tokens).
 
         The dense reference of `_attend_among_cls`.
         """
         rows = self._rows(list(group.heads))
         q, k = (self._split_heads(_project(x, p, rows)) for p in (self.query, self.key))
         is_cls = layout.is_start.view(layout.token_ids.shape)  # B T
-        others = ~torch.eye(is_cls.shape[1], dtype=torch.bool, device=x.device)
-        mask = is_cls[:, :, None] & is_cls[:, None, :] & others  # B T T
+        copies = matching_token_mask(layout.token_ids, layout.sentence_ids)
+        places = torch.arange(is_cls.shape[1], device=x.device)
+        is_other = places[:, None] != places[None, :]
+        mask = is_cls[:, :, None] & is_cls[:, None, :] & copies & is_other  # B T T
         scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5
         learned = torch.softmax(scores.masked_fill(~mask[:, None], _LOWEST), dim=-1)
         return torch.where(mask.any(dim=-1)[:, None, :, None], learned, weights)
@@ -211,7 +213,7 @@ class PatternedAttention(nn.Module):
     ) -> Tensor:
         """Let each [CLS] look at the others of its document; (all sentences, heads * head width).
 
-        Rows of a document with one sentence mean nothing.
+        Rows of a [CLS] without another mean nothing.
         """
         rows = self._rows(list(group.heads))
         cls = take_rows(x.flatten(0, 1), layout.starts)  # G D
@@ -220,19 +222,16 @@ class PatternedAttention(nn.Module):
             self._split_heads(array[layout.table_index])  # B H S d
             for array in (_project(cls, self.query, rows), _project(cls, self.key, rows), values)
         )
-        places = torch.arange(layout.table_index.shape[1], device=x.device)
-        is_other = places[None, :] != places[:, None]  # torch.eye of bool has no kernel in ONNX
-        mask = layout.table_mask[:, None, None, :] & is_other
         scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5
-        weights = torch.softmax(scores.masked_fill(~mask, _LOWEST), dim=-1)
+        weights = torch.softmax(scores.masked_fill(~layout.cls_mask[:, None], _LOWEST), dim=-1)
         if record is not None:
             record.cls_weights = weights
         read = (weights @ v).transpose(1, 2).flatten(2).flatten(0, 1)  # B*S H*d
         return take_rows(read, layout.table_rows)
 
     def _put_cls(self, means: Tensor, of_cls: Tensor, layout: Layout) -> Tensor:
-        """Put the [CLS] of documents with several sentences in place of their means."""
-        is_learned = (layout.is_start & layout.has_others).view(layout.token_ids.shape)
+        """Put what each [CLS] with others read in place of its mean."""
+        is_learned = layout.is_learned.view(layout.token_ids.shape)
         spread = take_rows(of_cls, layout.group_ids).view(means.shape)
         return torch.where(is_learned[..., None], spread.to(means.dtype), means)
 
@@ -320,7 +319,8 @@ def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tenso
     value = value.to(torch.promote_types(value.dtype, torch.float32))  # many bfloat16 add up badly
     flat = value.flatten(0, 1)
     sums = flat.new_zeros(layout.n_copies.shape[0], flat.shape[1])
-    sums = sums.index_add(0, layout.copy_ids, flat)  # distinct tokens, width
+    # Not index_add: its ONNX form forgets to add.
+    sums = sums.scatter_add(0, layout.copy_ids[:, None].expand(flat.shape), flat)
     n_others = (layout.n_copies - 1).to(flat.dtype).index_select(0, layout.copy_ids)[:, None]
     others = (take_rows(sums, layout.copy_ids) - flat) / n_others.clamp(min=1.0)
     own = flat

@@ -37,7 +37,9 @@ class Layout:
             document.
         table_rows: (all sentences,) int64 place of each sentence among the documents * sentences
             places of the table.
-        has_others: (documents * tokens,) bool, True in a document with several sentences.
+        cls_mask: (documents, sentences, sentences) bool; [b, i, j] is True where the [CLS] of i is
+            the same token as that of j, another sentence of the document.
+        is_learned: (documents * tokens,) bool, True for each [CLS] with such another.
         copy_ids: (documents * tokens,) int64 number of the distinct token of its document that
             each place holds; padding is distinct everywhere.
         n_copies: (distinct tokens,) int64 how many places hold each.
@@ -54,7 +56,8 @@ class Layout:
     table_index: Tensor
     table_mask: Tensor
     table_rows: Tensor
-    has_others: Tensor
+    cls_mask: Tensor
+    is_learned: Tensor
     copy_ids: Tensor
     n_copies: Tensor
 
@@ -96,6 +99,11 @@ def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
     document_of_group = documents.reshape(-1).index_select(0, starts)
     in_document = torch.arange(starts.shape[0], device=token_ids.device)
     in_document = in_document - first.index_select(0, document_of_group)
+    table_rows = document_of_group * counts.max() + in_document
+    cls_ids = token_ids.reshape(-1).index_select(0, starts)[table_index]  # B S
+    cls_mask = (cls_ids[:, :, None] == cls_ids[:, None, :]) & (rows[:, None] != rows[None, :])
+    cls_mask = cls_mask & table_mask[:, None, :] & table_mask[:, :, None]
+    has_match = cls_mask.any(dim=-1).reshape(-1)
     _, copy_ids, n_copies = torch.unique(
         _copy_keys(token_ids, is_real, documents, all_places),
         return_inverse=True,
@@ -112,8 +120,9 @@ def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         block_mask=block_mask,
         table_index=table_index,
         table_mask=table_mask,
-        table_rows=document_of_group * counts.max() + in_document,
-        has_others=(counts > 1)[:, None].expand(-1, n_tokens).reshape(-1),
+        table_rows=table_rows,
+        cls_mask=cls_mask,
+        is_learned=is_start & has_match.index_select(0, table_rows).index_select(0, group_ids),
         copy_ids=copy_ids,
         n_copies=n_copies,
     )

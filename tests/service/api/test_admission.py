@@ -30,7 +30,14 @@ def gauge(metrics, name):
     [(0, 1), (3, 1), (4, 1), (400, 107), (6_000, 3_000), (8_192, 4_844), (16_192, 4_944)],
 )
 def test_cost_grows_faster_than_the_text_up_to_what_the_model_reads(n_characters, cost):
-    assert estimate_cost("a" * n_characters, 2048) == cost
+    assert estimate_cost("a" * n_characters, 2048, is_linear=False) == cost
+
+
+@pytest.mark.parametrize(
+    ("n_characters", "cost"), [(0, 1), (400, 100), (8_192, 2_048), (16_192, 2_148)]
+)
+def test_cost_of_a_linear_model_grows_with_the_text(n_characters, cost):
+    assert estimate_cost("a" * n_characters, 2048, is_linear=True) == cost
 
 
 def test_queue_holds_exactly_its_limit(make_lane):

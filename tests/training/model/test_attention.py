@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.padded_batch import documents, padded_batch
-from training.model.attention import AttentionRecord, PatternedAttention
+from training.model.attention import AttentionRecord, PatternedAttention, mean_of_copies
 from training.model.layout import lay_out
 from training.model.patterns import Pattern, Unmatched, pattern_mask
 
 WIDTH = 32
 POSITIONAL = frozenset({Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
+ALL = frozenset(Pattern)
 MATCHING, INTRA, PREVIOUS, NEXT = Pattern
 PLANS = (
     *[(pattern,) * 4 for pattern in (*Pattern, None)],
@@ -45,7 +46,7 @@ def head_outputs(layer, x, layout):
 
 
 @pytest.mark.parametrize("unmatched", Unmatched)
-@pytest.mark.parametrize("fixed", [POSITIONAL, frozenset(), frozenset(Pattern)], ids=len)
+@pytest.mark.parametrize("fixed", [POSITIONAL, frozenset(), ALL], ids=len)
 @pytest.mark.parametrize("plan", PLANS)
 def test_structured_form_equals_the_dense_one_with_gradients(plan, fixed, unmatched):
     arrays = padded_batch(*BATCH)
@@ -69,7 +70,7 @@ def test_structured_form_equals_the_dense_one_with_gradients(plan, fixed, unmatc
 
 
 @pytest.mark.parametrize("is_structured", [True, False])
-@pytest.mark.parametrize("fixed", [POSITIONAL, frozenset()], ids=len)
+@pytest.mark.parametrize("fixed", [POSITIONAL, frozenset(), ALL], ids=len)
 @pytest.mark.parametrize("unmatched", Unmatched)
 @settings(max_examples=15)
 @given(document=documents, seed=st.integers(0, 2**16))
@@ -87,17 +88,42 @@ def test_patterned_head_reads_nothing_outside_its_pattern(
     each = torch.arange(n_tokens)
     for head, pattern in enumerate(plan):
         may_matter = pattern_mask(pattern, *arrays, unmatched)[each, each]
-        may_matter[each, each] |= pattern not in fixed  # the query is the token's own
+        # The query is the token's own; a fixed matching head has one for each [CLS], and takes a
+        # token's own value out of a sum that holds it, which leaves a rounding error.
+        may_matter[each, each] |= pattern not in fixed or pattern is MATCHING
         after = head_outputs(layer, torch.where(may_matter[..., None], x, other), layout)
         assert torch.equal(after[each, each, head], before[each, each, head])
 
 
+def test_fixed_matching_token_gets_the_mean_of_its_other_copies():
+    token_ids, sentence_ids = padded_batch([[1, 7, 5], [1, 7, 7]], [[1, 7]])
+    value = torch.tensor([[[1.0], [2], [3], [4], [6], [8]], [[10], [20], [30], [40], [50], [60]]])
+    means = mean_of_copies(value, lay_out(token_ids, sentence_ids), Unmatched.SELF)
+    assert means[0, :, 0].tolist() == [4, 7, 3, 1, 5, 4]
+    assert means[1, :2, 0].tolist() == [10, 20]  # the other document's copies are not its own
+    means = mean_of_copies(value, lay_out(token_ids, sentence_ids), Unmatched.ALL)
+    assert means[0, :, 0].tolist() == [4, 7, 4, 1, 5, 4]
+    assert means[1, :2, 0].tolist() == [15, 15]
+
+
+def test_cls_of_a_fixed_matching_head_have_learned_weights_for_the_others_alone():
+    arrays = padded_batch([[1, 7], [1, 7, 5], [1, 9]], [[1, 9]])
+    record = AttentionRecord()
+    make_layer((MATCHING,) * 4, fixed=ALL)(draw_vectors(arrays[0]), lay_out(*arrays), record)
+    weights = record.cls_weights
+    assert weights.shape == (2, 4, 3, 3)
+    torch.testing.assert_close(weights[0].sum(dim=-1), torch.ones(4, 3))
+    assert not weights[0].diagonal(dim1=-2, dim2=-1).any()
+    assert weights[0][..., 0, 1:].std() > 0.01
+
+
 @pytest.mark.parametrize("is_structured", [True, False])
 @pytest.mark.parametrize("plan", PLANS)
-def test_what_padding_holds_does_not_matter(plan, is_structured):
+@pytest.mark.parametrize("fixed", [POSITIONAL, ALL], ids=len)
+def test_what_padding_holds_does_not_matter(fixed, plan, is_structured):
     token_ids, sentence_ids = padded_batch(*BATCH)
     is_real = sentence_ids >= 0
-    layer = make_layer(plan, is_structured=is_structured)
+    layer = make_layer(plan, fixed=fixed, is_structured=is_structured)
     x = draw_vectors(token_ids)
     other_x = torch.where(is_real[..., None], x, -3 * x)
     other_ids = torch.where(is_real, token_ids, 7)
@@ -107,9 +133,10 @@ def test_what_padding_holds_does_not_matter(plan, is_structured):
 
 
 @pytest.mark.parametrize("plan", PLANS)
-def test_row_of_a_batch_equals_the_single_document(plan):
+@pytest.mark.parametrize("fixed", [POSITIONAL, ALL], ids=len)
+def test_row_of_a_batch_equals_the_single_document(fixed, plan):
     arrays = padded_batch(*BATCH)
-    layer = make_layer(plan, dtype=torch.float64)
+    layer = make_layer(plan, fixed=fixed, dtype=torch.float64)
     x = draw_vectors(arrays[0], torch.float64)
     batch = layer(x, lay_out(*arrays))
     for row, document in enumerate(BATCH):

@@ -46,3 +46,53 @@ def test_layer_outside_the_teacher_is_refused(layers):
 def test_plan_of_another_shape_is_refused(plan):
     with pytest.raises(CheckpointError, match="expected a plan of 2 layers x 4 heads"):
         student_from_teacher(tiny_model(), (0, 1), plan=plan)
+
+
+def test_student_keeps_the_chosen_heads_in_their_order():
+    teacher = tiny_model(seed=1)
+    student = student_from_teacher(
+        teacher, (1,), heads=((3, 0),), plan=((None, Pattern.NEXT_TOKEN),)
+    )
+    width = teacher.config.width // teacher.config.heads
+    theirs, ours = teacher.encoder.layers[1].attention, student.encoder.layers[0].attention
+    for name in ("query", "key", "value"):
+        rows = getattr(theirs, name).weight.view(4, width, -1)
+        assert torch.equal(getattr(ours, name).weight.view(2, width, -1), rows[[3, 0]])
+    columns = theirs.output.weight.view(-1, 4, width)
+    assert torch.equal(ours.output.weight.view(-1, 2, width), columns[:, [3, 0]])
+    assert (student.config.heads, student.config.head_width) == (2, width)
+
+
+def test_student_with_all_heads_in_another_order_scores_as_its_teacher():
+    teacher = tiny_model().eval()
+    order = (2, 0, 3, 1)
+    plan = tuple(tuple(row[head] for head in order) for row in teacher.config.plan)
+    student = student_from_teacher(teacher, (0, 1), heads=(order,) * 2, plan=plan).eval()
+    arrays = padded_batch(*BATCH)
+    torch.testing.assert_close(student(*arrays), teacher(*arrays), rtol=1e-5, atol=1e-6)
+
+
+def test_student_keeps_the_neurons_that_read_and_write_most():
+    teacher = tiny_model().eval()
+    n = teacher.config.feed_forward
+    with torch.no_grad():
+        for layer in teacher.encoder.layers:
+            layer.down.weight[:, : n // 2] = 0.0  # half of them write nothing
+    student = student_from_teacher(
+        teacher, (0, 1), plan=teacher.config.plan, feed_forward=n // 2
+    ).eval()
+    arrays = padded_batch(*BATCH)
+    assert student.encoder.layers[0].up.weight.shape[0] == n // 2
+    torch.testing.assert_close(student(*arrays), teacher(*arrays), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("heads", [((0, 4), (0, 1)), ((0, 1),), ((0, 1), (2,)), ((), ())])
+def test_heads_that_the_teacher_has_not_are_refused(heads):
+    with pytest.raises(CheckpointError, match=r"expected heads of 2 layers, as many in each"):
+        student_from_teacher(tiny_model(), (0, 1), heads=heads)
+
+
+def test_larger_feed_forward_than_the_teachers_is_refused():
+    n = tiny_model().config.feed_forward
+    with pytest.raises(CheckpointError, match=f"at most the teacher's {n}, got {n + 1}"):
+        student_from_teacher(tiny_model(), (0, 1), feed_forward=n + 1)
