@@ -78,6 +78,15 @@ def test_random_evidence_finds_the_support_as_often_as_chance(encoder):
     assert report.difference[0].low > 0.0
 
 
+def test_lead_evidence_is_the_first_sentences(encoder):
+    report = measure(encoder, is_honest=True, top_k=3)
+    comprehensiveness, sufficiency, _ = (i.estimate for i in report.lead)
+    assert comprehensiveness == pytest.approx(0.0, abs=0.01)  # "pine" stands near the end
+    assert sufficiency == pytest.approx(0.4, abs=0.01)
+    report = measure(encoder, is_honest=True, top_k=8)
+    assert report.lead[0].estimate == pytest.approx(0.4, abs=0.01)
+
+
 def test_short_documents_are_counted_as_skipped(encoder):
     report = measure(encoder, is_honest=True, texts=(TEXT, "Oak oak. Elm elm.", ""))
     assert (report.n, report.n_skipped) == (1, 2)
