@@ -190,7 +190,7 @@ def _measure_document(
     chosen = select_sentences(output.scores, sentences, rule, Redundancy.TRIGRAM)
     drops = _leave_one_out_drops(engine, encoded, output.scores)
     attention = mean_attention(output)
-    lead = 1 / np.arange(1, encoded.n_encoded + 1, dtype=np.float32)
+    lead: FloatArray = np.float32(1) / np.arange(1, encoded.n_encoded + 1, dtype=np.float32)
     measures = [
         [
             _measure_evidence(engine, encoded, output.scores, i, weights, drops[i], top_k)

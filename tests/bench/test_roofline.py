@@ -1,0 +1,49 @@
+"""The roofline counts multiply-adds from the graph, and compares like with like."""
+
+import numpy as np
+from click.testing import CliRunner
+from onnx import TensorProto, helper, numpy_helper
+
+from bench.roofline import Work, count_work, measure_peak, roofline
+from service.text.encode import Encoded
+
+
+def encoded(n_tokens):
+    ids = np.zeros(n_tokens, dtype=np.int64)
+    return Encoded(ids, ids, spans=(), n_encoded=1, n_tokens=n_tokens, is_truncated=False)
+
+
+def test_work_is_rows_times_inner_times_columns():
+    """A rounded product of (tokens, 1) and (1, 6), a float one of (tokens, 6) and (6, tokens)."""
+    rounded = numpy_helper.from_array(np.ones((1, 6), dtype=np.int8), "q")
+    scale = numpy_helper.from_array(np.array(0.5, dtype=np.float32), "s")
+    axis = numpy_helper.from_array(np.array([1]), "axis")
+    nodes = [
+        helper.make_node("Cast", ["token_ids"], ["x"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["x", "axis"], ["rows"]),
+        helper.make_node("DequantizeLinear", ["q", "s"], ["w"]),
+        helper.make_node("Gemm", ["rows", "w"], ["y"]),
+        helper.make_node("Transpose", ["y"], ["t"]),
+        helper.make_node("MatMul", ["y", "t"], ["z"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["tokens"])
+        for name in ("token_ids", "sentence_ids")
+    ]
+    output = helper.make_tensor_value_info("z", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "products", inputs, [output], [rounded, scale, axis])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    assert count_work(model, encoded(5)) == Work(in_int8=5 * 6, in_float=5 * 6 * 5)
+
+
+def test_peak_is_a_rate_of_this_processor():
+    assert 1e8 < measure_peak(1, 3) < 1e15
+
+
+def test_command_tells_work_time_and_share_for_each_length():
+    result = CliRunner().invoke(roofline, ["--tokens", "16,64", "--threads", "1", "--runs", "3"])
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.output.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["16", "64"]
+    assert float(rows[1][3]) >= float(rows[0][3])
+    assert all(row[-1].endswith("%") for row in rows)
