@@ -25,7 +25,14 @@ from service.errors import CheckpointError, TrainingError
 from training.data.examples import ExampleStore
 from training.evaluate.rouge import METRICS
 from training.fit.batches import make_batch, plan_epoch
-from training.fit.checkpoint import average_into, load_model, read_state, save_model, write_state
+from training.fit.checkpoint import (
+    average_into,
+    config_to_json,
+    load_model,
+    read_state,
+    save_model,
+    write_state,
+)
 from training.fit.losses import total_loss
 from training.fit.validation import lead_logits, mean_rouge, score_documents
 from training.model.extractive_model import ExtractiveModel
@@ -108,6 +115,7 @@ class Fit:
             "validation examples": _describe_examples(validation),
             "teacher": teacher_sha256,
         }
+        self._shape = json.dumps(config_to_json(model.config))
         self._optimizer = _make_optimizer(model, recipe)
         self._documents = 0
         self._step = 0
@@ -275,6 +283,7 @@ class Fit:
         state = {
             "recipe": asdict(self._recipe),
             "inputs": self._inputs,
+            "shape": self._shape,
             "model": self._model.state_dict(),
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
@@ -312,6 +321,12 @@ class Fit:
             raise CheckpointError(
                 f"{self._state_path} was begun with another {', another '.join(changed)}; give "
                 "what it was begun with, or delete the folder to start over"
+            )
+        # Masks have no weights: another plan would fit. States of earlier versions have no shape.
+        if state.get("shape", self._shape) != self._shape:
+            raise CheckpointError(
+                f"{self._state_path} belongs to another model: its heads carry other patterns, or "
+                "its shape differs; give what it was begun with, or delete the folder to start over"
             )
         try:
             self._model.load_state_dict(state["model"])

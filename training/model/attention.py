@@ -47,12 +47,14 @@ class AttentionRecord:
             the heads that are computed densely.
         cls_weights: (documents, heads, sentences, sentences) attention among the [CLS] in fixed
             matching heads in the structured form; None where there are none.
+        pal: of the layer's Projected Attention Layer; None where it has none.
     """
 
     x: Tensor | None = None
     gathered: Tensor | None = None
     weights: dict[Pattern | None, Tensor] = field(default_factory=dict)
     cls_weights: Tensor | None = None
+    pal: "AttentionRecord | None" = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class PatternedAttention(nn.Module):
             is a multiple of the number of heads.
         fixed: patterns whose heads weigh their places alike, without Q and K.
         unmatched: where a token without a second copy looks, in matching_token heads.
+        output_width: size of the vectors that come out; `width` when not given.
         is_structured: compute in the structured form; else dense.
 
     Attributes:
@@ -89,6 +92,7 @@ class PatternedAttention(nn.Module):
         head_width: int | None = None,
         fixed: frozenset[Pattern] = frozenset(_SHIFTS),
         unmatched: Unmatched = Unmatched.SELF,
+        output_width: int | None = None,
         is_structured: bool = True,
     ) -> None:
         super().__init__()
@@ -100,7 +104,7 @@ class PatternedAttention(nn.Module):
         self.query = nn.Linear(width, inner)
         self.key = nn.Linear(width, inner)
         self.value = nn.Linear(width, inner)
-        self.output = nn.Linear(inner, width)
+        self.output = nn.Linear(inner, output_width or width)
         self.groups = _group_heads(plan, fixed)
         in_order = [head for group in self.groups for head in group.heads]
         learned = [head for group in self.groups if not group.is_fixed for head in group.heads]
@@ -118,7 +122,7 @@ class PatternedAttention(nn.Module):
             record: filled in when given.
 
         Returns:
-            (documents, tokens, width) float.
+            (documents, tokens, output width) float.
         """
         values = _project(x, self.value, self._value_rows)
         if self._has_learned:

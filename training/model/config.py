@@ -23,6 +23,21 @@ class Positions(StrEnum):
 
 
 @dataclass(frozen=True)
+class PalConfig:
+    """The Projected Attention Layers beside a model's own attention, one a token layer.
+
+    Attributes:
+        width: of the narrow vectors inside them, a multiple of the number of heads.
+        plan: the pattern of each head, the same in every layer; None for a free one.
+        unmatched: where a token without a second copy looks.
+    """
+
+    width: int = 256
+    plan: tuple[Pattern | None, ...] = tuple(Pattern)
+    unmatched: Unmatched = Unmatched.SELF
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """A BERT-like encoder of tokens under a small transformer over sentences.
 
@@ -48,6 +63,7 @@ class ModelConfig:
             last row.
         dropout: probability in the document layers.
         is_structured: compute pattern heads in the structured form.
+        pal: Projected Attention Layers; None for a model without.
     """
 
     vocabulary: int
@@ -70,6 +86,7 @@ class ModelConfig:
     document_positions: int = 24
     dropout: float = 0.1
     is_structured: bool = True
+    pal: PalConfig | None = None
 
     @property
     def layers(self) -> int:
