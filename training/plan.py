@@ -5,11 +5,12 @@ from typing import TypeVar
 
 from service.errors import RecipeError
 from training.model.config import Activation, Plan, Positions
+from training.model.controls import Control
 from training.model.patterns import Pattern, Unmatched
 from training.recipe import StudentRecipe
 
 _FREE = "free"
-_Kind = TypeVar("_Kind", Activation, Pattern, Positions, Unmatched)
+_Kind = TypeVar("_Kind", Activation, Control, Pattern, Positions, Unmatched)
 
 
 def read_plan(recipe: StudentRecipe) -> Plan:

@@ -162,6 +162,8 @@ class StudentRecipe:
         positions: "sentence" or "document": what a token's position counts from.
         unmatched: "self" or "all": where a token without a second copy looks.
         fixed: patterns whose heads have no Q and K.
+        control: what is taken away from the patterns, for comparisons: "random" has each look at
+            as many random places, in "without_cls" the [CLS] do not match; "" for nothing.
         teacher_documents: how many training documents the teacher scores for the listwise KL; 0
             where fit.teacher_weight is 0, and only there.
         fit: how it is fitted.
@@ -177,6 +179,7 @@ class StudentRecipe:
     positions: str = "sentence"
     unmatched: str = "self"
     fixed: tuple[str, ...] = ("previous_token", "next_token")
+    control: str = ""
     teacher_documents: int = 0
     fit: FitRecipe = field(default_factory=FitRecipe)
 

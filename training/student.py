@@ -14,6 +14,7 @@ from training.fit.loop import Fit
 from training.fit.tensor_hash import hash_tensors
 from training.mining.decisions import Decisions, JudgedModel
 from training.model.config import Activation, Positions
+from training.model.controls import Control
 from training.model.extractive_model import ExtractiveModel
 from training.model.inherited import student_from_teacher
 from training.model.patterns import Pattern, Unmatched
@@ -37,8 +38,8 @@ def make_student(
         The model; its embeddings do not learn.
 
     Raises:
-        RecipeError: an unknown pattern, position, activation or rule; the student starts from no
-            head with an accepted pattern.
+        RecipeError: an unknown pattern, position, activation, control or rule; the student starts
+            from no head with an accepted pattern.
         CheckpointError: layers or heads that the teacher does not have; decisions about another
             model.
         DataError: several accepted patterns for one head.
@@ -53,6 +54,8 @@ def make_student(
         changes["feed_forward"] = recipe.feed_forward
     if recipe.activation:
         changes["activation"] = read_name(Activation, recipe.activation, "activation")
+    if recipe.control:
+        changes["control"] = read_name(Control, recipe.control, "control")
     student = student_from_teacher(
         teacher,
         recipe.layers,

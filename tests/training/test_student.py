@@ -13,6 +13,7 @@ from training.mining.decisions import (
     now,
 )
 from training.model.config import Positions
+from training.model.controls import Control
 from training.model.patterns import Pattern, Unmatched
 from training.plan import place_patterns, read_plan
 from training.recipe import StudentRecipe
@@ -44,6 +45,7 @@ def test_plan_of_another_length_is_refused(n_rows):
         ({"positions": "page"}, "positions: expected one of 'document', 'sentence', got 'page'"),
         ({"unmatched": "none"}, "unmatched: expected one of 'self', 'all', got 'none'"),
         ({"fixed": ("lead",)}, "fixed: .*, got 'lead'"),
+        ({"control": "lead"}, "control: expected one of 'random', 'without_cls', got 'lead'"),
     ],
 )
 def test_unknown_name_is_refused(changes, message):
@@ -59,11 +61,17 @@ def test_layer_that_the_teacher_has_not_is_refused():
 
 def test_student_is_as_the_recipe_says_and_its_embeddings_are_frozen():
     recipe = StudentRecipe(
-        layers=(1,), plan=(ROW,), positions="document", unmatched="all", fixed=("next_token",)
+        layers=(1,),
+        plan=(ROW,),
+        positions="document",
+        unmatched="all",
+        fixed=("next_token",),
+        control="random",
     )
     student = make_student(recipe, tiny_model())
     config = student.config
     assert (config.positions, config.unmatched) == (Positions.DOCUMENT, Unmatched.ALL)
+    assert config.control is Control.RANDOM
     assert (config.plan, config.fixed) == ((PATTERNS,), frozenset({Pattern.NEXT_TOKEN}))
     frozen = {name for name, p in student.named_parameters() if not p.requires_grad}
     assert frozen == {

@@ -32,6 +32,7 @@ _SECTIONS: Final = ("student", "injection")
 _KEYS: Final = ("name", "base", "section", "reference", "seeds", "common", "variants")
 _NEEDED: Final = ("name", "base", "reference", "seeds", "variants")
 _EXCLUSIVE: Final = (("plan", "decisions"), ("decisions", "plan"))
+_TAKEN: Final = ("Lead-3", "lead3", "teacher", "teacher_scores")
 _FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -145,8 +146,8 @@ def _read_seeds(value: Any, where: str) -> tuple[int, ...]:
 
 def _refuse_no_folder_name(where: str, *names: str) -> None:
     for name in names:
-        if not _FOLDER_NAME.fullmatch(name):
+        if not _FOLDER_NAME.fullmatch(name) or name in _TAKEN:
             raise RecipeError(
-                f"{where}: expected names of letters, digits, '.', '_' and '-', got {name!r}; "
-                "they become folders"
+                f"{where}: expected names of letters, digits, '.', '_' and '-', none of "
+                f"{', '.join(_TAKEN)}, got {name!r}; they become folders"
             )

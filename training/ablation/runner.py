@@ -66,14 +66,15 @@ class AblationRunner:
         self._ablation = ablation
         self._encoder = encoder
         self._say = say
-        stores = [run.open_examples(recipe.data) for recipe in ablation.variants.values()]
-        self._train, self._validation = stores[0]
+        any_variant = next(iter(ablation.variants.values()))  # all have the base's [data]
+        self._batch_tokens = int(getattr(any_variant, ablation.section).fit.batch_tokens)
+        train, self._validation = run.open_examples(any_variant.data)
         self._provenance = Provenance(
             name=ablation.name,
             section=ablation.section,
             seeds=ablation.seeds,
             teacher=hash_file(run.teacher.model_path),
-            train=_describe(self._train),
+            train=_describe(train),
             validation=_describe(self._validation),
             command=command,
         )
@@ -157,13 +158,6 @@ class AblationRunner:
     def _measure_teacher(self) -> Measured:
         teacher = load_model(self._run.teacher.model_path, base=self._encoder)
         return measure_model(teacher, self._validation, self._batch_tokens)
-
-    @property
-    def _batch_tokens(self) -> int:
-        """Most padded tokens of a batch while measuring; the scores do not depend on it."""
-        recipe = next(iter(self._ablation.variants.values()))
-        fit = getattr(recipe, self._ablation.section).fit
-        return int(fit.batch_tokens)
 
     def _write_results(
         self, measured: Mapping[str, Sequence[Measured]], baselines: Mapping[str, Measured]

@@ -17,6 +17,7 @@ from torch import Tensor
 from service.errors import CheckpointError
 from training.fit.tensor_hash import hash_tensors
 from training.model.config import Activation, ModelConfig, PalConfig, Plan, Positions
+from training.model.controls import Control
 from training.model.extractive_model import ExtractiveModel
 from training.model.patterns import Pattern, Unmatched
 from training.model.pretrained import from_pretrained_encoder
@@ -168,6 +169,7 @@ def _config_from_json(fields: dict[str, Any]) -> ModelConfig:
         **{
             **fields,
             "plan": _plan_from_json(fields["plan"]),
+            "control": Control(fields["control"]) if fields.get("control") else None,
             "pal": _pal_from_json(fields["pal"]) if fields.get("pal") else None,
             "positions": Positions(fields["positions"]),
             "activation": Activation(fields.get("activation", Activation.GELU)),

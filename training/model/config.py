@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from training.model.controls import Control
 from training.model.patterns import Pattern, Unmatched
 
 Plan = tuple[tuple[Pattern | None, ...], ...]
@@ -64,6 +65,7 @@ class ModelConfig:
         dropout: probability in the document layers.
         is_structured: compute pattern heads in the structured form.
         pal: Projected Attention Layers; None for a model without.
+        control: what is taken away from the patterns, to compare with; None for nothing.
     """
 
     vocabulary: int
@@ -87,6 +89,7 @@ class ModelConfig:
     dropout: float = 0.1
     is_structured: bool = True
     pal: PalConfig | None = None
+    control: Control | None = None
 
     @property
     def layers(self) -> int:

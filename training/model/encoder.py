@@ -66,6 +66,7 @@ class EncoderLayer(nn.Module):
             fixed=config.fixed,
             unmatched=config.unmatched,
             is_structured=config.is_structured,
+            control=config.control,
         )
         self.attention_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.up = nn.Linear(config.width, config.feed_forward)

@@ -97,6 +97,7 @@ def test_injection_can_be_changed_likewise(read):
         ("clip = 3.0", "clap = 3.0", r"variants\.free: student: fit: unknown key 'clap'"),
         ('"free", "free"', '"fre", "free"', "got 'fre'"),
         ("variants.placed", 'variants."a/b"', "names of letters, .*got 'a/b'"),
+        ("variants.placed", "variants.teacher", "none of .*got 'teacher'"),
     ],
 )
 def test_what_does_not_fit_is_named(read, old, new, message):
