@@ -129,13 +129,14 @@ class AblationRunner:
 
     def _settings(self, recipe: Recipe, branch: Run) -> dict[str, Any]:
         """All that the outcome of one fit depends on."""
-        decided = branch.open_decisions(recipe.student)
-        is_student = self._ablation.section == "student"
+        section = self._ablation.section
+        decided = branch.open_decisions(recipe.student) if section == "student" else None
+        accepted = decided.accepted() if decided else {}
         return {
             "data": dataclasses.asdict(recipe.data),
             "teacher": dataclasses.asdict(recipe.teacher),
-            self._ablation.section: dataclasses.asdict(getattr(recipe, self._ablation.section)),
-            "decisions": repr(decided.decisions) if decided and is_student else None,
+            section: dataclasses.asdict(getattr(recipe, section)),
+            "accepted": {f"layer {i}, head {j}": p for (i, j), p in accepted.items()},
             **self._inputs(),
         }
 

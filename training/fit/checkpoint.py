@@ -111,7 +111,7 @@ def load_model(path: Path, base: str | None = None) -> ExtractiveModel:
             metadata = file.metadata() or {}
             names = list(file.keys())
             weights = {name: file.get_tensor(name).float() for name in names}
-        config = _config_from_json(json.loads(metadata["config"]))
+        config = config_from_json(json.loads(metadata["config"]))
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(f"expected a model of patsum in {path}: {error}") from error
     model = ExtractiveModel(config)
@@ -164,7 +164,8 @@ def config_to_json(config: ModelConfig) -> dict[str, Any]:
     return {**dataclasses.asdict(config), "fixed": sorted(config.fixed)}
 
 
-def _config_from_json(fields: dict[str, Any]) -> ModelConfig:
+def config_from_json(fields: dict[str, Any]) -> ModelConfig:
+    """A model's shape from what `config_to_json` gave, in this version or an earlier one."""
     return ModelConfig(
         **{
             **fields,

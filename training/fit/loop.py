@@ -27,6 +27,7 @@ from training.evaluate.rouge import METRICS
 from training.fit.batches import make_batch, plan_epoch
 from training.fit.checkpoint import (
     average_into,
+    config_from_json,
     config_to_json,
     load_model,
     read_state,
@@ -115,7 +116,6 @@ class Fit:
             "validation examples": _describe_examples(validation),
             "teacher": teacher_sha256,
         }
-        self._shape = json.dumps(config_to_json(model.config))
         self._optimizer = _make_optimizer(model, recipe)
         self._documents = 0
         self._step = 0
@@ -283,7 +283,7 @@ class Fit:
         state = {
             "recipe": asdict(self._recipe),
             "inputs": self._inputs,
-            "shape": self._shape,
+            "shape": json.dumps(config_to_json(self._model.config)),
             "model": self._model.state_dict(),
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
@@ -323,7 +323,8 @@ class Fit:
                 "what it was begun with, or delete the folder to start over"
             )
         # Masks have no weights: another plan would fit. States of earlier versions have no shape.
-        if state.get("shape", self._shape) != self._shape:
+        shape = state.get("shape")
+        if shape is not None and config_from_json(json.loads(shape)) != self._model.config:
             raise CheckpointError(
                 f"{self._state_path} belongs to another model: its heads carry other patterns, or "
                 "its shape differs; give what it was begun with, or delete the folder to start over"

@@ -137,7 +137,6 @@ def test_results_are_those_of_the_fitted_models(ablated, tiny_examples):
     assert row["rouge1_by_document"] == pytest.approx(sum(by_seed) / 2, abs=1e-3)
     assert (folder / "results.svg").read_text(encoding="utf-8").startswith("<svg")
     assert "\nplaced " in output
-    print(output)  # noqa: T201
 
 
 def test_finished_ablation_fits_nothing_again(run, recipe, ablated, capsys):
