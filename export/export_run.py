@@ -13,9 +13,11 @@ from export.pack import pack_bundle, refuse_other_folder
 from export.quantize import quantize
 from export.to_onnx import Backend, export_onnx
 from export.verify import Limits, verify
+from service.errors import ExportError
 from service.inference.bundle import Bundle
 from training.data.examples import ExampleStore
 from training.fit.checkpoint import load_model
+from training.model.config import ModelConfig
 from training.recipe import read_recipe
 from training.run import Run
 
@@ -52,8 +54,8 @@ def export_run(
     Raises:
         DataError: `out` is a folder of something else, or the validation examples are missing.
         CheckpointError: the student is missing.
-        ExportError: the service would read further than the model can, or a form differs from the
-            trained model by more than its limit.
+        ExportError: the service would read further than the model can, a form differs from the
+            trained model by more than its limit, or the model is one of a comparison only.
     """
     refuse_other_folder(out)
     run = Run(folder)
@@ -64,6 +66,7 @@ def export_run(
         settings = dataclasses.replace(encoder_files.settings, max_tokens=max_tokens)
         encoder_files = dataclasses.replace(encoder_files, settings=settings)
     model = crop_positions(load_model(run.student.model_path, encoder), encoder_files.settings)
+    _refuse_comparison(model.config)
     train, validation = run.open_examples(recipe.data)
     step = max(1, math.ceil(len(validation) / n_documents))
     export_folder = folder / "export"
@@ -98,3 +101,17 @@ def _calibration_inputs(train: ExampleStore) -> list[dict[str, npt.NDArray[np.in
     step = max(1, len(train) // _CALIBRATION_DOCUMENTS)
     examples = [train[number] for number in range(0, len(train), step)[:_CALIBRATION_DOCUMENTS]]
     return [{"token_ids": e.token_ids, "sentence_ids": e.sentence_ids} for e in examples]
+
+
+def _refuse_comparison(config: ModelConfig) -> None:
+    """Raise if the explanations of a bundle would not tell where the model looks."""
+    if config.control is not None:
+        raise ExportError(
+            f"expected a student that looks where its patterns say, got one with the control "
+            f"{config.control!s}; distil one without `control` in [student]"
+        )
+    if config.pal is not None:
+        raise ExportError(
+            "expected a student without Projected Attention Layers, whose attention a bundle does "
+            "not explain; export the student of `patsum distill`"
+        )

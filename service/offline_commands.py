@@ -32,6 +32,8 @@ OUTLINES = {
     "prepare": Outline("Turn articles into encoded training examples.", "training"),
     "teacher": Outline("Fine-tune the teacher.", "training"),
     "distill": Outline("Distil the teacher into a small student.", "training"),
+    "inject": Outline("Inject patterns into the teacher.", "training"),
+    "ablate": Outline("Fit variants of a student or of the injection, and compare.", "training"),
     "evaluate": Outline("Measure ROUGE and faithfulness of a model.", "training"),
     "export": Outline("Turn a student into a verified int8 bundle.", "export"),
     "record": Outline("Put measurements into a bundle's manifest and card.", "export"),

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from training.ablation.command import ablate
 from training.evaluate.command import evaluate
 
 if TYPE_CHECKING:
     from training.run import Stage
 
-__all__ = ["distill", "evaluate", "prepare", "punkt", "teacher"]
+__all__ = ["ablate", "distill", "evaluate", "inject", "prepare", "punkt", "teacher"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -151,6 +152,30 @@ def distill(recipe: Path, run_path: Path, encoder: str | None, threads: int | No
     note_if_finished(run.student)
     result = distill_student(run, chosen, encoder)
     click.echo(describe_result(run.student.model_path, result))
+
+
+@click.command(epilog="Example: patsum inject training/recipes/news.toml --run runs/news")
+@run_options
+@threads_option
+def inject(recipe: Path, run_path: Path, encoder: str | None, threads: int | None) -> None:
+    """Inject patterns into the fitted teacher of RECIPE; takes up a fit that was stopped.
+
+    Beside each layer's attention comes a narrow one, a Projected Attention Layer, whose heads carry
+    the patterns of [injection]; teacher and new layers are then fitted further. Before the first
+    step the model scores as the teacher does.
+
+    Controls: in [injection], heads = ["free", "free", "free", "free"] for new layers without
+    patterns, heads = [] for the same further steps without new layers.
+    """
+    from training.injection import fit_injected
+    from training.run import Run
+
+    use_threads(threads)
+    run = Run(run_path)
+    chosen = run.adopt_recipe(recipe)
+    note_if_finished(run.injected)
+    result = fit_injected(run, chosen, encoder)
+    click.echo(describe_result(run.injected.model_path, result))
 
 
 def note_if_finished(stage: "Stage") -> None:

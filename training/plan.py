@@ -1,14 +1,16 @@
-"""The plan of a student as a recipe writes it: which head carries which pattern, by name."""
+"""The plan of a student: which head carries which pattern, by a recipe's names or by decisions."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from service.errors import RecipeError
 from training.model.config import Activation, Plan, Positions
+from training.model.controls import Control
 from training.model.patterns import Pattern, Unmatched
 from training.recipe import StudentRecipe
 
 _FREE = "free"
-_Kind = TypeVar("_Kind", Activation, Pattern, Positions, Unmatched)
+_Kind = TypeVar("_Kind", Activation, Control, Pattern, Positions, Unmatched)
 
 
 def read_plan(recipe: StudentRecipe) -> Plan:
@@ -31,10 +33,48 @@ def read_plan(recipe: StudentRecipe) -> Plan:
             f"plan: expected 1 row or {len(recipe.layers)} (one for each of layers), "
             f"got {len(rows)}"
         )
-    return tuple(
-        tuple(None if name == _FREE else read_name(Pattern, name, "plan") for name in row)
-        for row in rows
-    )
+    return tuple(tuple(read_head(name, "plan") for name in row) for row in rows)
+
+
+def place_patterns(
+    recipe: StudentRecipe, accepted: Mapping[tuple[int, int], Pattern], n_heads: int
+) -> Plan:
+    """Put each pattern into the student's head that stands for the teacher's.
+
+    Args:
+        recipe: the teacher's layers and heads that it starts from, and what the others carry.
+        accepted: patterns by the teacher's layer and head; what the student does not start from
+            is left out.
+        n_heads: the teacher's heads a layer.
+
+    Returns:
+        (layers, heads) patterns, None for a free head.
+
+    Raises:
+        RecipeError: the student starts from none of the heads, or an unknown name.
+    """
+    undecided = read_head(recipe.undecided, "undecided")
+    heads = recipe.heads or (tuple(range(n_heads)),)
+    rows = heads * len(recipe.layers) if len(heads) == 1 else heads
+    places = [
+        [(layer, head) for head in row] for layer, row in zip(recipe.layers, rows, strict=False)
+    ]
+    if not any(place in accepted for row in places for place in row):
+        raise RecipeError(
+            f"decisions: expected an accepted pattern in a head that the student starts from "
+            f"(layers {list(recipe.layers)} of the teacher), got {len(accepted)} elsewhere; "
+            "choose other layers or heads, or accept more patterns"
+        )
+    return tuple(tuple(accepted.get(place, undecided) for place in row) for row in places)
+
+
+def read_head(name: str, where: str) -> Pattern | None:
+    """Find what a head carries by its name in a recipe; None for a free head.
+
+    Raises:
+        RecipeError: an unknown name.
+    """
+    return None if name == _FREE else read_name(Pattern, name, where)
 
 
 def read_name(kind: type[_Kind], name: str, where: str) -> _Kind:

@@ -136,7 +136,8 @@ class Preparation:
 
     def _refuse_if_used(self, path: Path, settings: dict[str, object]) -> None:
         """Raise if a model was begun on other examples than these settings give."""
-        begun = [stage for stage in (self._run.teacher, self._run.student) if stage.is_begun]
+        stages = (self._run.teacher, self._run.student, self._run.injected)
+        begun = [stage for stage in stages if stage.is_begun]
         if not begun or not _is_prepared(path):
             return
         if differences := self._differences(path, settings):

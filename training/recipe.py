@@ -3,6 +3,7 @@
 [data]      what the model reads: limits, outlet, how many articles
 [teacher]   the encoder, what stays frozen, how it is fitted
 [student]   the teacher layers it starts from, the pattern of each head, how it is fitted
+[injection] patterns for the teacher, in layers beside its own attention, how it is fitted further
 """
 
 import dataclasses
@@ -155,9 +156,14 @@ class StudentRecipe:
         activation: inside them, "gelu" or "relu"; "" for the teacher's.
         plan: for each of its layers, the pattern of each head: "matching_token", "intra_sentence",
             "previous_token", "next_token", or "free". One row stands for every layer.
+        decisions: in place of a plan, the name of a decisions file, in the run folder or beside
+            the recipe: each accepted pattern sits in the head that stands for the teacher's.
+        undecided: what the other heads carry then, a name as in a plan.
         positions: "sentence" or "document": what a token's position counts from.
         unmatched: "self" or "all": where a token without a second copy looks.
         fixed: patterns whose heads have no Q and K.
+        control: what is taken away from the patterns, for comparisons: "random" has each look at
+            as many random places, in "without_cls" the [CLS] do not match; "" for nothing.
         teacher_documents: how many training documents the teacher scores for the listwise KL; 0
             where fit.teacher_weight is 0, and only there.
         fit: how it is fitted.
@@ -168,9 +174,12 @@ class StudentRecipe:
     feed_forward: int = 0
     activation: str = ""
     plan: tuple[tuple[str, ...], ...] = ()
+    decisions: str = ""
+    undecided: str = "intra_sentence"
     positions: str = "sentence"
     unmatched: str = "self"
     fixed: tuple[str, ...] = ("previous_token", "next_token")
+    control: str = ""
     teacher_documents: int = 0
     fit: FitRecipe = field(default_factory=FitRecipe)
 
@@ -182,11 +191,48 @@ class StudentRecipe:
             "layers",
         )
         _require_at_least(0, self, "teacher_documents", "feed_forward")
+        _require(
+            "the name of a file, without a folder", lambda n: Path(n).name == n, self, "decisions"
+        )
+        if self.plan and self.decisions:
+            raise RecipeError(
+                f"decisions: expected it or a plan, got both ({self.decisions!r} and "
+                f"{len(self.plan)} rows); leave one out"
+            )
         if (self.teacher_documents > 0) != (self.fit.teacher_weight > 0):
             raise RecipeError(
                 "teacher_documents: expected it and fit.teacher_weight above 0, to distil the "
                 "teacher's scores, or both 0, to learn from the labels only; "
                 f"got {self.teacher_documents} and {self.fit.teacher_weight}"
+            )
+
+
+@dataclass(frozen=True)
+class InjectionRecipe:
+    """The teacher with patterns injected: Projected Attention Layers beside its own attention.
+
+    Attributes:
+        heads: the pattern of each head of such a layer, names as in a student's plan; all "free"
+            for the control without patterns. No heads, no such layers: the control that is only
+            fitted further.
+        width: size of the vectors inside them, a multiple of the number of heads.
+        unmatched: "self" or "all": where a token without a second copy looks.
+        fit: how teacher and layers are fitted further; the layers at encoder_rate.
+    """
+
+    heads: tuple[str, ...] = ("matching_token", "intra_sentence", "previous_token", "next_token")
+    width: int = 256
+    unmatched: str = "self"
+    fit: FitRecipe = field(default_factory=FitRecipe)
+
+    def __post_init__(self) -> None:
+        _require_at_least(1, self, "width")
+        n = max(1, len(self.heads))
+        _require(f"a multiple of the {n} heads", lambda width: width % n == 0, self, "width")
+        if self.fit.teacher_weight > 0:
+            raise RecipeError(
+                "fit.teacher_weight: expected 0, for what is injected into learns from the labels "
+                f"alone, got {self.fit.teacher_weight}"
             )
 
 
@@ -199,12 +245,14 @@ class Recipe:
         data: what the models are shown.
         teacher: the teacher.
         student: the student.
+        injection: the teacher with patterns.
     """
 
     name: str
     data: DataRecipe = field(default_factory=DataRecipe)
     teacher: TeacherRecipe = field(default_factory=TeacherRecipe)
     student: StudentRecipe = field(default_factory=StudentRecipe)
+    injection: InjectionRecipe = field(default_factory=InjectionRecipe)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -220,13 +268,34 @@ def read_recipe(path: Path) -> Recipe:
         RecipeError: no such file, not TOML, an unknown key, or a value of the wrong kind or
             outside its range.
     """
+    return make_recipe(read_table(path), where=path.name)
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Read a TOML file, whatever is in it.
+
+    Raises:
+        RecipeError: no such file, or not TOML.
+    """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"expected a recipe at {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"expected TOML in {path}: {error}") from error
-    recipe = _make_from_table(Recipe, table, where=path.name)
+
+
+def make_recipe(table: dict[str, Any], where: str) -> Recipe:
+    """Make a recipe from a TOML table.
+
+    Args:
+        table: as `read_table` gives it.
+        where: what an error names.
+
+    Raises:
+        RecipeError: an unknown key, or a value of the wrong kind or outside its range.
+    """
+    recipe = _make_from_table(Recipe, table, where)
     assert isinstance(recipe, Recipe)
     return recipe
 

@@ -12,41 +12,56 @@ import torch
 from training.fit.checkpoint import load_model, save_model
 from training.fit.loop import Fit
 from training.fit.tensor_hash import hash_tensors
+from training.mining.decisions import Decisions, JudgedModel
 from training.model.config import Activation, Positions
+from training.model.controls import Control
 from training.model.extractive_model import ExtractiveModel
 from training.model.inherited import student_from_teacher
 from training.model.patterns import Pattern, Unmatched
-from training.plan import read_name, read_plan
+from training.plan import place_patterns, read_name, read_plan
 from training.recipe import Recipe, StudentRecipe
 from training.run import Run
 from training.teacher_scores import draw_documents, score_with_teacher
 
 
-def make_student(recipe: StudentRecipe, teacher: ExtractiveModel) -> ExtractiveModel:
+def make_student(
+    recipe: StudentRecipe, teacher: ExtractiveModel, decisions: Decisions | None = None
+) -> ExtractiveModel:
     """Make a student that has not been fitted yet.
 
     Args:
         recipe: the layers it starts from and the pattern of each head.
         teacher: the model to copy from.
+        decisions: where a person found patterns in the teacher; they take the place of the plan.
 
     Returns:
         The model; its embeddings do not learn.
 
     Raises:
-        RecipeError: an unknown pattern, position, activation or rule.
-        CheckpointError: layers or heads that the teacher does not have.
+        RecipeError: an unknown pattern, position, activation, control or rule; the student starts
+            from no head with an accepted pattern.
+        CheckpointError: layers or heads that the teacher does not have; decisions about another
+            model.
+        DataError: several accepted patterns for one head.
     """
+    if decisions is None:
+        plan = read_plan(recipe)
+    else:
+        decisions.check_model(JudgedModel.describe(teacher))
+        plan = place_patterns(recipe, decisions.accepted(), teacher.config.heads)
     changes: dict[str, Any] = {}
     if recipe.feed_forward:
         changes["feed_forward"] = recipe.feed_forward
     if recipe.activation:
         changes["activation"] = read_name(Activation, recipe.activation, "activation")
+    if recipe.control:
+        changes["control"] = read_name(Control, recipe.control, "control")
     student = student_from_teacher(
         teacher,
         recipe.layers,
         recipe.heads * len(recipe.layers) if len(recipe.heads) == 1 else recipe.heads,
         **changes,
-        plan=read_plan(recipe),
+        plan=plan,
         positions=read_name(Positions, recipe.positions, "positions"),
         unmatched=read_name(Unmatched, recipe.unmatched, "unmatched"),
         fixed=frozenset(read_name(Pattern, name, "fixed") for name in recipe.fixed),
@@ -68,9 +83,10 @@ def distill_student(run: Run, recipe: Recipe, encoder: str | None = None) -> dic
         The figures of `run.student`.
 
     Raises:
-        DataError: the examples are missing, or do not fit the run's text encoder.
+        DataError: the examples are missing, or do not fit the run's text encoder; the decisions
+            are missing or malformed.
         CheckpointError: the teacher is missing, has not the layers or heads that are asked for, or
-            is not the one that the student was begun with.
+            is not the one that the student was begun with or the decisions are about.
         RecipeError: [student] names what there is not.
         TrainingError: the fit diverges.
     """
@@ -82,7 +98,7 @@ def distill_student(run: Run, recipe: Recipe, encoder: str | None = None) -> dic
     teacher = load_model(run.teacher.model_path, base=encoder)
     teacher_sha256 = hash_tensors(teacher.state_dict())
     torch.manual_seed(fit.seed)  # what is not copied is drawn here
-    student = make_student(recipe.student, teacher)
+    student = make_student(recipe.student, teacher, run.open_decisions(recipe.student))
     scores = None
     if recipe.student.teacher_documents:
         scores = score_with_teacher(
@@ -90,7 +106,7 @@ def distill_student(run: Run, recipe: Recipe, encoder: str | None = None) -> dic
             teacher_sha256,
             train,
             draw_documents(len(train), recipe.student.teacher_documents, fit.seed),
-            run.student.path / "teacher_scores.npz",
+            run.teacher_scores_path,
             fit.batch_tokens,
         )
     fitted = Fit(

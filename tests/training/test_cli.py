@@ -21,7 +21,7 @@ class NoTorch:
 sys.meta_path.insert(0, NoTorch())
 from training import cli
 
-for name in ("prepare", "teacher", "distill", "evaluate"):
+for name in ("prepare", "teacher", "distill", "inject", "ablate", "evaluate"):
     getattr(cli, name).main(["--help"], prog_name=name, standalone_mode=False)
 """
 
@@ -35,11 +35,12 @@ def help_text():
     return " ".join(run.stdout.split())
 
 
-@pytest.mark.parametrize("command", ["prepare", "teacher", "distill"])
+@pytest.mark.parametrize("command", ["prepare", "teacher", "distill", "inject"])
 def test_help_needs_no_torch_and_gives_an_example(help_text, command):
     assert f"Usage: {command} [OPTIONS] RECIPE" in help_text
     assert f"Example: patsum {command} training/recipes/news.toml --run runs/news" in help_text
 
 
-def test_evaluate_is_among_the_commands(help_text):
+def test_evaluate_and_ablate_are_among_the_commands(help_text):
     assert "Usage: evaluate [OPTIONS]" in help_text
+    assert "Usage: ablate [OPTIONS] RECIPE" in help_text

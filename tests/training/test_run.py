@@ -3,6 +3,8 @@
 import pytest
 
 from service.errors import CheckpointError, DataError, RecipeError
+from training.mining.decisions import Decisions, JudgedDocuments, JudgedModel, write_decisions
+from training.recipe import StudentRecipe
 from training.run import Run
 
 RECIPE = '# mine\nname = "x"\n[data]\nmax_train = 9\n[student.fit]\nseed = 3\n'
@@ -54,6 +56,7 @@ def test_recipe_may_change_before_a_stage_has_begun(run, adopt):
         ("teacher", "9", "8", r"\[data\] differs .*teacher was begun with, in max_train"),
         ("student", "9", "8", r"\[data\] differs .*student was begun with, in max_train"),
         ("student", "seed = 3", "seed = 4", r"\[student\] differs .*, in fit;"),
+        ("injected", "[student.fit]", "[injection.fit]", r"\[injection\] differs .*, in fit;"),
         ("teacher", "[student.fit]", "[teacher.fit]", r"\[teacher\] differs .*, in fit;"),
     ],
 )
@@ -97,8 +100,45 @@ def test_missing_examples_say_what_to_run(run, adopt):
         run.open_examples(recipe.data)
 
 
-def test_a_pattern_with_a_typo_is_refused_before_anything_is_fitted(tmp_path):
-    recipe = tmp_path / "typo.toml"
-    recipe.write_text('name = "x"\n[student]\nlayers = [0]\nplan = [["nxt_token"]]\n')
+@pytest.mark.parametrize(
+    "section",
+    [
+        '[student]\nlayers = [0]\nplan = [["nxt_token"]]',
+        '[student]\nundecided = "nxt_token"',
+        '[injection]\nheads = ["nxt_token"]',
+    ],
+)
+def test_a_pattern_with_a_typo_is_refused_before_anything_is_fitted(adopt, section):
     with pytest.raises(RecipeError, match="nxt_token"):
-        Run(tmp_path / "run").adopt_recipe(recipe)
+        adopt(f'name = "x"\n{section}\n')
+
+
+DECIDING = 'name = "x"\n[student]\ndecisions = "ours.json"\n'
+DECISIONS = Decisions(JudgedModel("0" * 64, 2, 4), JudgedDocuments("grammar 2"))
+
+
+def test_decisions_beside_a_recipe_come_with_it(run, adopt, tmp_path):
+    write_decisions(DECISIONS, tmp_path / "ours.json")
+    recipe = adopt(DECIDING)
+    assert run.open_decisions(recipe.student) == DECISIONS
+    assert run.adopt_recipe(run.recipe_path) == recipe
+
+
+def test_decisions_may_come_after_the_recipe(run, adopt):
+    recipe = adopt(DECIDING)
+    with pytest.raises(DataError, match=r"expected a decisions file at .*ours\.json"):
+        run.open_decisions(recipe.student)
+    write_decisions(DECISIONS, run.path / "ours.json")
+    assert run.open_decisions(adopt(DECIDING).student) == DECISIONS
+
+
+def test_run_with_other_decisions_than_the_recipe_brings_is_refused(run, adopt, tmp_path):
+    write_decisions(DECISIONS, tmp_path / "ours.json")
+    write_decisions(DECISIONS.with_documents((1,)), run.path / "ours.json")
+    with pytest.raises(RecipeError, match="got two that differ"):
+        adopt(DECIDING)
+    assert run.open_decisions(StudentRecipe(decisions="ours.json")).documents.numbers == (1,)
+
+
+def test_student_with_a_plan_follows_no_decisions(run):
+    assert run.open_decisions(StudentRecipe()) is None

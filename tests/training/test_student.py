@@ -4,9 +4,18 @@ import pytest
 
 from service.errors import CheckpointError, RecipeError
 from tests.tiny_model import tiny_model
+from training.mining.decisions import (
+    Decision,
+    Decisions,
+    JudgedDocuments,
+    JudgedModel,
+    Verdict,
+    now,
+)
 from training.model.config import Positions
+from training.model.controls import Control
 from training.model.patterns import Pattern, Unmatched
-from training.plan import read_plan
+from training.plan import place_patterns, read_plan
 from training.recipe import StudentRecipe
 from training.student import make_student
 
@@ -36,6 +45,7 @@ def test_plan_of_another_length_is_refused(n_rows):
         ({"positions": "page"}, "positions: expected one of 'document', 'sentence', got 'page'"),
         ({"unmatched": "none"}, "unmatched: expected one of 'self', 'all', got 'none'"),
         ({"fixed": ("lead",)}, "fixed: .*, got 'lead'"),
+        ({"control": "lead"}, "control: expected one of 'random', 'without_cls', got 'lead'"),
     ],
 )
 def test_unknown_name_is_refused(changes, message):
@@ -51,13 +61,75 @@ def test_layer_that_the_teacher_has_not_is_refused():
 
 def test_student_is_as_the_recipe_says_and_its_embeddings_are_frozen():
     recipe = StudentRecipe(
-        layers=(1,), plan=(ROW,), positions="document", unmatched="all", fixed=("next_token",)
+        layers=(1,),
+        plan=(ROW,),
+        positions="document",
+        unmatched="all",
+        fixed=("next_token",),
+        control="random",
     )
     student = make_student(recipe, tiny_model())
     config = student.config
     assert (config.positions, config.unmatched) == (Positions.DOCUMENT, Unmatched.ALL)
+    assert config.control is Control.RANDOM
     assert (config.plan, config.fixed) == ((PATTERNS,), frozenset({Pattern.NEXT_TOKEN}))
     frozen = {name for name, p in student.named_parameters() if not p.requires_grad}
     assert frozen == {
         f"encoder.embeddings.{name}" for name, _ in student.encoder.embeddings.named_parameters()
     }
+
+
+MATCHING, INTRA, PREVIOUS, NEXT = Pattern
+ACCEPTED = {(0, 1): MATCHING, (1, 3): NEXT, (2, 0): PREVIOUS}
+
+
+def place(accepted=ACCEPTED, **recipe):
+    return place_patterns(StudentRecipe(**{"decisions": "x.json", **recipe}), accepted, n_heads=4)
+
+
+def test_patterns_sit_in_the_layers_and_heads_that_stand_for_the_teachers():
+    assert place(layers=(2, 0)) == (
+        (PREVIOUS, INTRA, INTRA, INTRA),
+        (INTRA, MATCHING, INTRA, INTRA),
+    )
+
+
+def test_patterns_follow_the_heads_that_a_student_starts_from():
+    assert place(layers=(0, 1), heads=((1, 3),)) == ((MATCHING, INTRA), (INTRA, NEXT))
+    assert place(layers=(0, 1), heads=((3, 1), (3, 0))) == ((INTRA, MATCHING), (NEXT, INTRA))
+
+
+def test_other_heads_carry_what_the_recipe_says():
+    free = (None,) * 3
+    assert place(layers=(2,), undecided="free") == ((PREVIOUS, *free),)
+
+
+def test_student_without_one_accepted_pattern_is_refused():
+    with pytest.raises(RecipeError, match=r"layers \[3\] of the teacher\), got 3 elsewhere"):
+        place(layers=(3,))
+
+
+def decide(teacher, *places):
+    made = Decisions(JudgedModel.describe(teacher), JudgedDocuments("grammar 2"))
+    for layer, head, pattern in places:
+        made = made.with_decision(Decision(layer, head, pattern, Verdict.ACCEPTED, "Ada", now()))
+    return made
+
+
+def test_student_follows_decisions_about_its_teacher():
+    teacher = tiny_model()
+    recipe = StudentRecipe(layers=(1,), decisions="x.json", undecided="free")
+    student = make_student(recipe, teacher, decide(teacher, (1, 2, "next_token")))
+    assert student.config.plan == ((None, None, NEXT, None),)
+
+
+def test_student_refuses_decisions_about_another_teacher():
+    recipe = StudentRecipe(layers=(1,), decisions="x.json")
+    with pytest.raises(CheckpointError, match="got decisions about"):
+        make_student(recipe, tiny_model(), decide(tiny_model(seed=1), (1, 2, "next_token")))
+
+
+@pytest.mark.parametrize("changes", [{"plan": (ROW,)}, {"decisions": "a/x.json"}])
+def test_decisions_are_one_file_in_place_of_a_plan(changes):
+    with pytest.raises(RecipeError, match="decisions: expected"):
+        StudentRecipe(**{"decisions": "x.json", **changes})

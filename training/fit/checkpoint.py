@@ -16,7 +16,8 @@ from torch import Tensor
 
 from service.errors import CheckpointError
 from training.fit.tensor_hash import hash_tensors
-from training.model.config import Activation, ModelConfig, Positions
+from training.model.config import Activation, ModelConfig, PalConfig, Plan, Positions
+from training.model.controls import Control
 from training.model.extractive_model import ExtractiveModel
 from training.model.patterns import Pattern, Unmatched
 from training.model.pretrained import from_pretrained_encoder
@@ -72,7 +73,7 @@ def save_model(
         CheckpointError: the pretrained encoder cannot be loaded.
     """
     weights = {name: weight.detach().cpu() for name, weight in model.state_dict().items()}
-    metadata = {"config": json.dumps(_config_to_json(model.config)), "base": base, "note": note}
+    metadata = {"config": json.dumps(config_to_json(model.config)), "base": base, "note": note}
     if base:
         frozen = from_pretrained_encoder(base_at or base).state_dict()
         left_out = {
@@ -110,7 +111,7 @@ def load_model(path: Path, base: str | None = None) -> ExtractiveModel:
             metadata = file.metadata() or {}
             names = list(file.keys())
             weights = {name: file.get_tensor(name).float() for name in names}
-        config = _config_from_json(json.loads(metadata["config"]))
+        config = config_from_json(json.loads(metadata["config"]))
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(f"expected a model of patsum in {path}: {error}") from error
     model = ExtractiveModel(config)
@@ -138,26 +139,54 @@ def _is_left_out(name: str, weights: dict[str, Tensor]) -> bool:
     return name.startswith("encoder.") and name not in weights
 
 
-def _config_to_json(config: ModelConfig) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        item.name: getattr(config, item.name) for item in dataclasses.fields(config)
-    }
-    fields["fixed"] = sorted(config.fixed)
-    return fields
+def read_base(path: Path) -> str:
+    """Read which pretrained encoder a finished model was written without.
+
+    Args:
+        path: a file of `save_model`.
+
+    Returns:
+        The `base` that it was saved with; "" where it holds every weight.
+
+    Raises:
+        CheckpointError: no such file, or not a model.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            base: str = file.metadata()["base"]
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise CheckpointError(f"expected a model of patsum in {path}: {error}") from error
+    return base
 
 
-def _config_from_json(fields: dict[str, Any]) -> ModelConfig:
-    plan = tuple(tuple(Pattern(name) if name else None for name in row) for row in fields["plan"])
+def config_to_json(config: ModelConfig) -> dict[str, Any]:
+    """A model's shape as JSON has it; sets are sorted."""
+    return {**dataclasses.asdict(config), "fixed": sorted(config.fixed)}
+
+
+def config_from_json(fields: dict[str, Any]) -> ModelConfig:
+    """A model's shape from what `config_to_json` gave, in this version or an earlier one."""
     return ModelConfig(
         **{
             **fields,
-            "plan": plan,
+            "plan": _plan_from_json(fields["plan"]),
+            "control": Control(fields["control"]) if fields.get("control") else None,
+            "pal": _pal_from_json(fields["pal"]) if fields.get("pal") else None,
             "positions": Positions(fields["positions"]),
             "activation": Activation(fields.get("activation", Activation.GELU)),
             "unmatched": Unmatched(fields["unmatched"]),
             "fixed": frozenset(map(Pattern, fields["fixed"])),
         }
     )
+
+
+def _pal_from_json(fields: dict[str, Any]) -> PalConfig:
+    (plan,) = _plan_from_json([fields["plan"]])
+    return PalConfig(**{**fields, "plan": plan, "unmatched": Unmatched(fields["unmatched"])})
+
+
+def _plan_from_json(rows: list[list[str | None]]) -> Plan:
+    return tuple(tuple(Pattern(name) if name else None for name in row) for row in rows)
 
 
 def average_into(average: dict[str, Tensor], model: ExtractiveModel, decay: float) -> None:

@@ -25,7 +25,15 @@ from service.errors import CheckpointError, TrainingError
 from training.data.examples import ExampleStore
 from training.evaluate.rouge import METRICS
 from training.fit.batches import make_batch, plan_epoch
-from training.fit.checkpoint import average_into, load_model, read_state, save_model, write_state
+from training.fit.checkpoint import (
+    average_into,
+    config_from_json,
+    config_to_json,
+    load_model,
+    read_state,
+    save_model,
+    write_state,
+)
 from training.fit.losses import total_loss
 from training.fit.validation import lead_logits, mean_rouge, score_documents
 from training.model.extractive_model import ExtractiveModel
@@ -275,6 +283,7 @@ class Fit:
         state = {
             "recipe": asdict(self._recipe),
             "inputs": self._inputs,
+            "shape": json.dumps(config_to_json(self._model.config)),
             "model": self._model.state_dict(),
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
@@ -312,6 +321,13 @@ class Fit:
             raise CheckpointError(
                 f"{self._state_path} was begun with another {', another '.join(changed)}; give "
                 "what it was begun with, or delete the folder to start over"
+            )
+        # Masks have no weights: another plan would fit. States of earlier versions have no shape.
+        shape = state.get("shape")
+        if shape is not None and config_from_json(json.loads(shape)) != self._model.config:
+            raise CheckpointError(
+                f"{self._state_path} belongs to another model: its heads carry other patterns, or "
+                "its shape differs; give what it was begun with, or delete the folder to start over"
             )
         try:
             self._model.load_state_dict(state["model"])

@@ -63,14 +63,32 @@ def mean_rouge(
     Returns:
         (3,) float64.
     """
+    mean: npt.NDArray[np.float64] = rouge_by_document(scored, store).mean(axis=0)
+    return mean
+
+
+def rouge_by_document(
+    scored: dict[int, npt.NDArray[np.float32]],
+    store: ExampleStore,
+    redundancy: Redundancy = Redundancy.TRIGRAM,
+) -> npt.NDArray[np.float64]:
+    """ROUGE-1, -2, -L F1 (0 to 100) of each document's selected sentences.
+
+    Args:
+        scored: by document number, (sentences,) float32 logits.
+        store: the documents' texts.
+        redundancy: how sentences that repeat others are passed over.
+
+    Returns:
+        (documents, 3) float64, in the order of `scored`.
+    """
     figures = []
     for number, logits in scored.items():
         row = store.article(number)
-        chosen = select_sentences(logits, row["sentences"], _RULE, Redundancy.TRIGRAM)
+        chosen = select_sentences(logits, row["sentences"], _RULE, redundancy)
         summary = [row["sentences"][index] for index in in_order(chosen, Order.OFFSET)]
         figures.append(rouge_scores(summary, row["summary"]))
-    mean: npt.NDArray[np.float64] = np.mean(figures, axis=0, dtype=np.float64)
-    return mean
+    return np.array(figures, dtype=np.float64)
 
 
 def lead_logits(

@@ -25,6 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.model.controls import Control, control_mask
 from training.model.layout import Layout, take_rows
 from training.model.patterns import Pattern, Unmatched, matching_token_mask, pattern_mask
 
@@ -47,12 +48,14 @@ class AttentionRecord:
             the heads that are computed densely.
         cls_weights: (documents, heads, sentences, sentences) attention among the [CLS] in fixed
             matching heads in the structured form; None where there are none.
+        pal: of the layer's Projected Attention Layer; None where it has none.
     """
 
     x: Tensor | None = None
     gathered: Tensor | None = None
     weights: dict[Pattern | None, Tensor] = field(default_factory=dict)
     cls_weights: Tensor | None = None
+    pal: "AttentionRecord | None" = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,10 @@ class PatternedAttention(nn.Module):
             is a multiple of the number of heads.
         fixed: patterns whose heads weigh their places alike, without Q and K.
         unmatched: where a token without a second copy looks, in matching_token heads.
+        output_width: size of the vectors that come out; `width` when not given.
         is_structured: compute in the structured form; else dense.
+        control: what is taken away from the patterns, to compare with; dense whatever
+            is_structured says.
 
     Attributes:
         head_order: head numbers in the order in which the heads are computed, those of one
@@ -89,18 +95,21 @@ class PatternedAttention(nn.Module):
         head_width: int | None = None,
         fixed: frozenset[Pattern] = frozenset(_SHIFTS),
         unmatched: Unmatched = Unmatched.SELF,
+        output_width: int | None = None,
         is_structured: bool = True,
+        control: Control | None = None,
     ) -> None:
         super().__init__()
         self.n_heads = len(plan)
         self.head_width = head_width or width // len(plan)
         self.unmatched = unmatched
-        self.is_structured = is_structured
+        self.is_structured = is_structured and control is None
+        self.control = control
         inner = self.n_heads * self.head_width
         self.query = nn.Linear(width, inner)
         self.key = nn.Linear(width, inner)
         self.value = nn.Linear(width, inner)
-        self.output = nn.Linear(inner, width)
+        self.output = nn.Linear(inner, output_width or width)
         self.groups = _group_heads(plan, fixed)
         in_order = [head for group in self.groups for head in group.heads]
         learned = [head for group in self.groups if not group.is_fixed for head in group.heads]
@@ -118,7 +127,7 @@ class PatternedAttention(nn.Module):
             record: filled in when given.
 
         Returns:
-            (documents, tokens, width) float.
+            (documents, tokens, output width) float.
         """
         values = _project(x, self.value, self._value_rows)
         if self._has_learned:
@@ -175,11 +184,10 @@ class PatternedAttention(nn.Module):
             return self._put_cls(
                 means, self._attend_among_cls(group, x, value, layout, record), layout
             )
-        mask = pattern_mask(group.pattern, layout.token_ids, layout.sentence_ids, self.unmatched)
-        weights = mask.to(value.dtype)
+        weights = self._mask(group.pattern, layout).to(value.dtype)
         weights = weights / weights.sum(dim=-1, keepdim=True)
         by_head = weights[:, None].expand(-1, len(group.heads), -1, -1)
-        if group.pattern is Pattern.MATCHING_TOKEN:
+        if group.pattern is Pattern.MATCHING_TOKEN and self.control is None:
             by_head = self._learn_cls_rows(group, by_head, x, layout)
         if record is not None:
             record.weights[group.pattern] = by_head
@@ -274,7 +282,15 @@ class PatternedAttention(nn.Module):
         """(documents, 1, tokens or 1, tokens) bool; padding rows of a free head are never read."""
         if pattern is None:
             return (layout.sentence_ids >= 0)[:, None, None, :]
-        return pattern_mask(pattern, layout.token_ids, layout.sentence_ids, self.unmatched)[:, None]
+        return self._mask(pattern, layout)[:, None]
+
+    def _mask(self, pattern: Pattern | None, layout: Layout) -> Tensor:
+        """(documents, tokens, tokens) bool, what the control has left of a pattern."""
+        mask = pattern_mask(pattern, layout.token_ids, layout.sentence_ids, self.unmatched)
+        if self.control is None or pattern is None:
+            return mask
+        is_cls = layout.is_start.view(layout.token_ids.shape)
+        return control_mask(self.control, pattern, mask, layout.sentence_ids, is_cls)
 
     def _split_heads(self, array: Tensor) -> Tensor:
         heads: Tensor = array.unflatten(-1, (-1, self.head_width))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from training.model.controls import Control
 from training.model.patterns import Pattern, Unmatched
 
 Plan = tuple[tuple[Pattern | None, ...], ...]
@@ -20,6 +21,21 @@ class Positions(StrEnum):
 
     DOCUMENT = "document"
     SENTENCE = "sentence"
+
+
+@dataclass(frozen=True)
+class PalConfig:
+    """The Projected Attention Layers beside a model's own attention, one a token layer.
+
+    Attributes:
+        width: of the narrow vectors inside them, a multiple of the number of heads.
+        plan: the pattern of each head, the same in every layer; None for a free one.
+        unmatched: where a token without a second copy looks.
+    """
+
+    width: int = 256
+    plan: tuple[Pattern | None, ...] = tuple(Pattern)
+    unmatched: Unmatched = Unmatched.SELF
 
 
 @dataclass(frozen=True)
@@ -48,6 +64,8 @@ class ModelConfig:
             last row.
         dropout: probability in the document layers.
         is_structured: compute pattern heads in the structured form.
+        pal: Projected Attention Layers; None for a model without.
+        control: what is taken away from the patterns, to compare with; None for nothing.
     """
 
     vocabulary: int
@@ -70,6 +88,8 @@ class ModelConfig:
     document_positions: int = 24
     dropout: float = 0.1
     is_structured: bool = True
+    pal: PalConfig | None = None
+    control: Control | None = None
 
     @property
     def layers(self) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from training.model.attention import AttentionRecord, PatternedAttention
 from training.model.config import Activation, ModelConfig, Positions
 from training.model.layout import Layout
+from training.model.pal import ProjectedAttention
 
 _ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
     Activation.GELU: F.gelu,
@@ -50,7 +51,11 @@ class TokenEmbeddings(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Attention and feed-forward, each followed by its residual and layer norm, as in BERT."""
+    """Attention and feed-forward, each followed by its residual and layer norm, as in BERT.
+
+    A Projected Attention Layer, where there is one, reads the layer's input and joins in the last
+    residual.
+    """
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
@@ -61,18 +66,31 @@ class EncoderLayer(nn.Module):
             fixed=config.fixed,
             unmatched=config.unmatched,
             is_structured=config.is_structured,
+            control=config.control,
         )
         self.attention_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.up = nn.Linear(config.width, config.feed_forward)
         self.down = nn.Linear(config.feed_forward, config.width)
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
+        self.pal = None if config.pal is None else ProjectedAttention(config, config.pal)
         self._activate = _ACTIVATIONS[config.activation]
 
     def forward(self, x: Tensor, layout: Layout, record: AttentionRecord | None = None) -> Tensor:
         """Map (documents, tokens, width) to the same shape."""
-        x = self.attention_norm(x + self.attention(x, layout, record))
-        inner: Tensor = self._activate(self.up(x))
-        return self.norm(x + self.down(inner))  # type: ignore[no-any-return]
+        attended = self.attention_norm(x + self.attention(x, layout, record))
+        inner: Tensor = self._activate(self.up(attended))
+        total = attended + self.down(inner)
+        if self.pal is not None:
+            total = total + self._ask_pal(self.pal, x, layout, record)
+        return self.norm(total)  # type: ignore[no-any-return]
+
+    def _ask_pal(
+        self, pal: ProjectedAttention, x: Tensor, layout: Layout, record: AttentionRecord | None
+    ) -> Tensor:
+        if record is not None:
+            record.pal = AttentionRecord()
+        said: Tensor = pal(x, layout, record.pal if record is not None else None)
+        return said
 
 
 class Encoder(nn.Module):

@@ -11,7 +11,7 @@ from service.errors import CheckpointError, TrainingError
 from tests.tiny_model import tiny_model
 from training.data.examples import ExampleStore
 from training.fit.batches import make_batch
-from training.fit.checkpoint import write_state
+from training.fit.checkpoint import read_state, write_state
 from training.fit.loop import Fit
 from training.fit.losses import label_loss
 from training.recipe import FitRecipe
@@ -216,9 +216,24 @@ def test_state_of_another_recipe_is_refused(undisturbed, tiny_examples):
         start_fit(undisturbed[0], *tiny_examples, recipe=recipe)
 
 
-def test_state_of_another_model_is_refused(undisturbed, tiny_examples):
+@pytest.mark.parametrize(
+    "changes", [{"document_width": 8}, {"plan": ((None,) * 4,) * 2}], ids=["width", "plan"]
+)
+def test_state_of_another_model_is_refused(undisturbed, tiny_examples, changes):
     with pytest.raises(CheckpointError, match="belongs to another model"):
-        Fit(tiny_model(document_width=8), RECIPE, *tiny_examples, undisturbed[0])
+        Fit(tiny_model(**changes), RECIPE, *tiny_examples, undisturbed[0])
+
+
+@pytest.mark.parametrize("forget", ["shape", "control"])
+def test_state_of_an_earlier_version_is_resumed(undisturbed, tiny_examples, tmp_path, forget):
+    state = read_state(undisturbed[0] / "state.pt")
+    shape = json.loads(state.pop("shape"))
+    if forget != "shape":
+        del shape[forget]
+        state["shape"] = json.dumps(shape)
+    write_state(state, tmp_path / "state.pt")
+    _, model = start_fit(tmp_path, *tiny_examples, model_seed=9)
+    assert all(torch.equal(w, state["model"][name]) for name, w in model.state_dict().items())
 
 
 @pytest.mark.parametrize("write", [lambda path: path.write_bytes(b"torn"), None])

@@ -1,0 +1,28 @@
+"""What becomes a bundle, and what is for comparisons only."""
+
+import pytest
+
+from export.export_run import export_run
+from service.errors import ExportError
+from tests.tiny_model import tiny_model
+from training.fit.checkpoint import save_model
+from training.model.config import PalConfig
+from training.model.controls import Control
+from training.run import Run
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"control": Control.RANDOM}, "got one with the control random"),
+        ({"pal": PalConfig(16)}, "without Projected Attention Layers"),
+    ],
+)
+def test_model_that_explanations_do_not_tell_of_becomes_no_bundle(tmp_path, changes, message):
+    run = Run(tmp_path / "run")
+    save_model(tiny_model(**changes), run.student.model_path)
+    run.student.write_result({"rouge1": 40.0})
+    run.recipe_path.write_text('name = "x"\n[data]\nmax_tokens = 64\nmax_sentence_tokens = 32\n')
+    with pytest.raises(ExportError, match=message):
+        export_run(run.path, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
