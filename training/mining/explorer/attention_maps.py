@@ -1,0 +1,111 @@
+"""The attention maps of single documents, a few at a time, in the forms that the page draws."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.mining.explorer.subject import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class DocumentMaps:
+    """What every head of the token layers did in one document.
+
+    Attributes:
+        weights: (layers, heads, tokens, tokens) float32 attention, rows sum to 1.
+        logits: (sentences,) float32.
+    """
+
+    weights: Tensor
+    logits: npt.NDArray[np.float32]
+
+    def row_bytes(self, layer: int, head: int) -> bytes:
+        """One head's map for the page.
+
+        Returns:
+            For each token as little-endian float32 the largest weight of its row, then tokens x
+            tokens bytes, 255 for that largest weight: within 0.2 % of it.
+        """
+        weights = self.weights[layer, head]
+        largest = weights.amax(dim=-1)
+        shares = weights / largest.clamp(min=1e-12)[:, None]
+        levels = (shares * 255).round().to(torch.uint8)
+        return largest.numpy().astype("<f4").tobytes() + levels.numpy().tobytes()
+
+    def thumbnail_bytes(self, size: int) -> bytes:
+        """All heads' maps, small.
+
+        Pixels hold the largest weight under them, for a mean would lose a diagonal; the brightness
+        is its square root, as a share of the head's largest.
+
+        Args:
+            size: pixels of an edge.
+
+        Returns:
+            layers x heads x size x size bytes.
+        """
+        pooled = F.adaptive_max_pool2d(self.weights, (size, size)).sqrt()
+        largest = pooled.amax(dim=(-2, -1), keepdim=True).clamp(min=1e-12)
+        return (pooled / largest * 255).round().to(torch.uint8).numpy().tobytes()
+
+    def share_inside(self, mask: Tensor) -> Tensor:
+        """How much of each head's attention lies inside a mask.
+
+        Args:
+            mask: (tokens, tokens) bool.
+
+        Returns:
+            (layers, heads, tokens) float32 in [0, 1], a share for each row.
+        """
+        return torch.einsum("lhij,ij->lhi", self.weights, mask.to(self.weights.dtype))
+
+
+class MapCache:
+    """Computes maps when they are asked for, and keeps the latest.
+
+    Args:
+        subject: the model and its documents.
+        n_kept: documents whose maps are kept; one of 512 tokens takes layers x heads MiB.
+    """
+
+    def __init__(self, subject: Subject, n_kept: int = 4) -> None:
+        self._subject = subject
+        self._n_kept = n_kept
+        self._kept: OrderedDict[int, DocumentMaps] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, number: int) -> DocumentMaps:
+        """The maps of a document; one thread computes at a time."""
+        with self._lock:
+            if number in self._kept:
+                self._kept.move_to_end(number)
+                return self._kept[number]
+            maps = compute_maps(self._subject, number)
+            self._kept[number] = maps
+            if len(self._kept) > self._n_kept:
+                self._kept.popitem(last=False)
+            return maps
+
+
+def compute_maps(subject: Subject, number: int) -> DocumentMaps:
+    """Let the model read one document and keep what its heads did."""
+    example = subject.store[number]
+    token_ids = torch.from_numpy(example.token_ids)[None]
+    sentence_ids = torch.from_numpy(example.sentence_ids)[None]
+    record = subject.model.new_record()
+    with torch.inference_mode():
+        logits = subject.model(token_ids, sentence_ids, record)
+        layers = []
+        for layer, recorded in zip(subject.model.encoder.layers, record.token_layers, strict=True):
+            groups = layer.attention.groups
+            weights = torch.cat([recorded.weights[g.pattern] for g in groups], dim=1)[0]
+            back = torch.tensor(layer.attention.head_order).argsort()
+            layers.append(weights[back])
+        maps = torch.stack(layers)
+    return DocumentMaps(maps, logits[0, : len(example.soft_labels)].numpy())
