@@ -1,0 +1,1 @@
+"""Pattern mining: which heads matter, and what each of them looks at."""
