@@ -63,6 +63,12 @@ class Job:
         if self.is_cancelled:
             raise Cancelled
 
+    def cancel(self) -> None:
+        """Want it no more: it stops at its next item, or never starts."""
+        self.is_cancelled = True
+        if self.state == "waiting":
+            self.state = "cancelled"
+
     def run(self, work: Callable[["Job"], Any]) -> None:
         """Do the work and keep what came of it."""
         if self.is_cancelled:
@@ -133,5 +139,5 @@ class Jobs:
     def close(self) -> None:
         """Cancel what runs and what waits, and wait for it to end."""
         for job in list(self._jobs.values()):
-            job.is_cancelled = True
+            job.cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What the first view shows of every document and head: computed once, then kept in the run folder."""
+"""What the model makes of every document: computed once, then kept in the run folder."""
 
 import json
 from dataclasses import dataclass

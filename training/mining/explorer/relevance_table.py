@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -208,6 +207,4 @@ class RelevanceTable:
 def read_tokens(subject: Subject, classes: TokenClasses, number: int) -> Tokens:
     """The tokens of a document of the store as predicates see them."""
     example = subject.store[number]
-    return classes.read(
-        torch.from_numpy(example.token_ids), torch.from_numpy(example.sentence_ids)
-    )
+    return classes.read(torch.from_numpy(example.token_ids), torch.from_numpy(example.sentence_ids))
