@@ -33,6 +33,7 @@ OUTLINES = {
     "teacher": Outline("Fine-tune the teacher.", "training"),
     "distill": Outline("Distil the teacher into a small student.", "training"),
     "evaluate": Outline("Measure ROUGE and faithfulness of a model.", "training"),
+    "explore": Outline("Look into a model's attention heads, and decide on patterns.", "training"),
     "export": Outline("Turn a student into a verified int8 bundle.", "export"),
     "record": Outline("Put measurements into a bundle's manifest and card.", "export"),
     "punkt": Outline("Train the sentence splitter's parameters on raw articles.", "training"),

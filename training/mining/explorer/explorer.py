@@ -74,9 +74,7 @@ class Explorer:
             "plan": [[None if p is None else str(p) for p in row] for row in config.plan],
             "thumbnailSize": THUMBNAIL_SIZE,
             "nHeld": len(self.subject.held),
-            "heldRouge1": float(
-                np.mean([self._overview.rouge1[int(n)] for n in self.subject.held])
-            ),
+            "heldRouge1": float(np.mean(held)),
             "measured": self._table.measured(),
             "documents": [
                 {
