@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.mining.explorer.subject import Subject
+from training.mining.explorer.subject import Subject, token_layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +102,9 @@ def compute_maps(subject: Subject, number: int) -> DocumentMaps:
     with torch.inference_mode():
         logits = subject.model(token_ids, sentence_ids, record)
         layers = []
-        for layer, recorded in zip(subject.model.encoder.layers, record.token_layers, strict=True):
-            groups = layer.attention.groups
-            weights = torch.cat([recorded.weights[g.pattern] for g in groups], dim=1)[0]
-            back = torch.tensor(layer.attention.head_order).argsort()
-            layers.append(weights[back])
+        for layer, recorded in zip(token_layers(subject.model), record.token_layers, strict=True):
+            attention = layer.attention
+            weights = torch.cat([recorded.weights[g.pattern] for g in attention.groups], dim=1)[0]
+            layers.append(weights[torch.tensor(attention.head_order).argsort()])
         maps = torch.stack(layers)
     return DocumentMaps(maps, logits[0, : len(example.soft_labels)].numpy())

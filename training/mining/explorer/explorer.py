@@ -54,6 +54,7 @@ class Explorer:
         self._table = RelevanceTable(subject, self._classes, judged.sha256)
         self._maps = MapCache(subject)
         self._first_words = {int(n): first_words(subject.store, int(n)) for n in subject.shown}
+        self._maps.of(int(subject.shown[0]))  # the first view is there at once
 
     def close(self) -> None:
         """End the jobs."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from service.errors import DataError
+from training.mining.explorer.subject import token_layers
 from training.mining.predicates import Predicate, allow_self_where_empty
 from training.mining.tokens import Tokens
 from training.model.attention import PatternedAttention
@@ -116,10 +117,9 @@ def changed_heads(
     by_layer: dict[int, list[HeadChange]] = {}
     for item in changes:
         by_layer.setdefault(item.layer, []).append(item)
+    layers = token_layers(model)
     hooks = [
-        model.encoder.layers[layer].attention.register_forward_hook(
-            partial(_change_output, items, tokens)
-        )
+        layers[layer].attention.register_forward_hook(partial(_change_output, items, tokens))
         for layer, items in by_layer.items()
     ]
     try:

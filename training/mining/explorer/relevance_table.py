@@ -113,7 +113,8 @@ class Relevance:
     @property
     def z(self) -> FloatArray:
         """(layers, heads) standard deviations above the mean over all heads."""
-        return (self.relevance - self.relevance.mean()) / max(self.relevance.std(), 1e-12)
+        mean, deviation = float(self.relevance.mean()), float(self.relevance.std())
+        return (self.relevance - mean) / max(deviation, 1e-12)
 
     def to_json(self) -> dict[str, Any]:
         """For the page and for the folder."""
@@ -128,8 +129,9 @@ class Relevance:
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "Relevance":
         """Read what `to_json` gave."""
-        arrays = (np.array(table[name]) for name in ("relevance", "low", "high"))
-        return cls(*arrays, table["uniform"], table["density"], table["nDocuments"])
+        relevance, low, high = (np.array(table[name]) for name in ("relevance", "low", "high"))
+        figures = table["uniform"], table["density"], table["nDocuments"]
+        return cls(relevance, low, high, *figures)
 
 
 class RelevanceTable:

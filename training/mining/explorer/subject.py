@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from tokenizers import Tokenizer
 from service.errors import DataError
 from training.data.examples import ExampleStore
 from training.fit.checkpoint import load_model
+from training.model.encoder import EncoderLayer
 from training.model.extractive_model import ExtractiveModel
 from training.recipe import read_recipe
 from training.run import Run, Stage
@@ -123,3 +125,8 @@ def make_dense(model: ExtractiveModel) -> ExtractiveModel:
     dense = ExtractiveModel(dataclasses.replace(model.config, is_structured=False))
     dense.load_state_dict(model.state_dict())
     return dense.eval().requires_grad_(False)
+
+
+def token_layers(model: ExtractiveModel) -> list[EncoderLayer]:
+    """The layers over tokens, from the lowest."""
+    return cast(list[EncoderLayer], list(model.encoder.layers))

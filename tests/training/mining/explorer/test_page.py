@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.live_server import serve_live
+from tests.web.test_looks import find_faults
 from training.mining.explorer.app import create_app
 
 CHROMIUM = shutil.which("chromium")
@@ -33,11 +34,19 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, make_explorer):
+def color_scheme():
+    """What the browser prefers; a test may want another."""
+    return "light"
+
+
+@pytest.fixture
+def page(browser, make_explorer, color_scheme):
     """The page on the tiny run; at the end nothing may have left the server, or gone wrong."""
     explorer = make_explorer()
     with serve_live(create_app(explorer), is_service=False) as url:
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 800}, color_scheme=color_scheme
+        )
         asked, complaints = [], []
         context.on("request", lambda request: asked.append(request.url))
         context.on("console", lambda message: complaints.append(message.text))
@@ -53,6 +62,11 @@ def page(browser, make_explorer):
     refused = [c for c in complaints if c.startswith("Failed to load resource")]
     assert [c for c in complaints if c not in refused] == []
     assert len(refused) == page.n_refusals
+
+
+def find_our_faults(page):
+    """Names, references, contrast, width; the explorer needs no navigation."""
+    return [fault for fault in find_faults(page) if fault != "nav"]
 
 
 def brightness(page):
@@ -143,3 +157,20 @@ def test_rejection_measures_first_and_can_be_taken_back(page, run_copy):
     expect(page.locator("#board")).to_be_hidden()
     table = json.loads((run_copy / "teacher-decisions.json").read_text(encoding="utf-8"))
     assert table["decisions"] == []
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_every_part_is_named_readable_and_inside_the_window(page, color_scheme):
+    assert find_our_faults(page) == []
+    page.click("#documents > summary")
+    assert find_our_faults(page) == []
+    page.click("[data-document='1']")
+    page.click("#head-0-3")
+    page.fill("#predicate", "same_sentence")
+    page.click("#accept")
+    expect(page.locator("#board .chip")).to_have_count(1)
+    page.click("#try")
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+    for token in (0, 5):
+        page.locator(".token").nth(token).click()
+        assert find_our_faults(page) == []
