@@ -186,6 +186,10 @@ def _job_router(explorer: Explorer) -> APIRouter:
     """What takes longer than a person waits without a bar."""
     router = APIRouter()
 
+    @router.get("/relevance")
+    def measured() -> Response:
+        return _json(explorer.measured())
+
     @router.post("/relevance", status_code=202)
     def relevance(body: RelevanceBody) -> Response:
         return _json(explorer.start_relevance(body.predicates).to_json(), 202)

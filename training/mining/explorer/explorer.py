@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from service.errors import DataError
+from training.mining.candidates import LIBRARY
 from training.mining.decisions import JudgedModel, Verdict
 from training.mining.explorer.attention_maps import DocumentMaps, MapCache
 from training.mining.explorer.board import Board, name_in_file
 from training.mining.explorer.document_view import first_words, view_document
 from training.mining.explorer.head_change import Change, HeadChange, check_changes
+from training.mining.explorer.head_importance import open_importance
 from training.mining.explorer.jobs import Job, Jobs
 from training.mining.explorer.overview import open_overview
 from training.mining.explorer.relevance_table import DocumentRelevance, RelevanceTable
@@ -51,6 +53,7 @@ class Explorer:
         self._model_sha256 = judged.sha256
         self._classes = TokenClasses(subject.tokenizer)
         self._overview = open_overview(subject, judged.sha256, show_progress=show_progress)
+        self._importance = open_importance(subject, judged.sha256, show_progress=show_progress)
         self._table = RelevanceTable(subject, self._classes, judged.sha256)
         self._maps = MapCache(subject)
         self._first_words = {int(n): first_words(subject.store, int(n)) for n in subject.shown}
@@ -76,7 +79,8 @@ class Explorer:
             "thumbnailSize": THUMBNAIL_SIZE,
             "nHeld": len(self.subject.held),
             "heldRouge1": float(np.mean(held)),
-            "measured": self._table.measured(),
+            "importance": self._importance,
+            "library": list(LIBRARY),
             "documents": [
                 {
                     "number": number,
@@ -153,6 +157,10 @@ class Explorer:
         explained = self.board.explained()
         return None if explained is None else self._measure(Not(explained), number)
 
+    def measured(self) -> dict[str, Any]:
+        """What was measured over all shown documents, by predicate."""
+        return self._table.to_json()
+
     def start_relevance(self, texts: Sequence[str]) -> Job:
         """Measure predicates over all shown documents.
 
@@ -166,7 +174,8 @@ class Explorer:
             found = {str(item): self._table.get(item) for item in predicates}
             return {text: row.to_json() for text, row in found.items() if row is not None}
 
-        return self.jobs.start(f"GR of {' · '.join(map(str, predicates))}", work)
+        what = str(predicates[0]) if len(predicates) == 1 else f"{len(predicates)} predicates"
+        return self.jobs.start(f"GR of {what}", work)
 
     def start_what_if(self, changes: Sequence[HeadChange]) -> Job:
         """Measure the model with some heads changed.

@@ -159,9 +159,9 @@ class RelevanceTable:
         """What was measured of a predicate; None if nothing was."""
         return self._found.get(str(predicate))
 
-    def measured(self) -> list[str]:
-        """The predicates that were measured."""
-        return list(self._found)
+    def to_json(self) -> dict[str, Any]:
+        """All that was measured, by predicate."""
+        return {text: relevance.to_json() for text, relevance in self._found.items()}
 
     def tokens_of(self, number: int) -> Tokens:
         """The tokens of a document as predicates see them."""
@@ -199,7 +199,7 @@ class RelevanceTable:
             return {}  # measured anew
 
     def _write(self) -> None:
-        table = {"key": self._key, "found": {t: r.to_json() for t, r in self._found.items()}}
+        table = {"key": self._key, "found": self.to_json()}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".draft")
         draft.write_text(json.dumps(table), encoding="utf-8")

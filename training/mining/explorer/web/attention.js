@@ -13,6 +13,8 @@ export class AttentionMap {
     this.n = n;
     this.#largest = Float32Array.from({ length: n }, (_, i) => view.getFloat32(4 * i, true));
     this.#levels = bytes.subarray(4 * n);
+    /** The largest weight of all. */
+    this.largest = this.#largest.reduce((a, b) => Math.max(a, b), 0);
   }
 
   /** The weight with which token i looks at token j, 0 to 1. */

@@ -50,16 +50,22 @@ class Page {
     document.getElementById("subject").textContent = `${run.run} · ${stage} ${model} · ${source}`;
     document.title = `${run.run} ${stage}: patsum explore`;
     this.#whatIf.describe(nHeld, heldRouge1);
-    this.#editor.offer(run.measured);
+    this.#editor.offer(run.library);
     this.#figures.takeImportance(run.importance);
     this.#grid = new Grid(run, (layer, head) => this.#pickHead(layer, head));
     this.#documents = new Documents(run.documents, (n) => this.#pickDocument(n));
     this.#direction.addEventListener("change", () => this.#light());
+    document
+      .getElementById("measure-library")
+      .addEventListener("click", () => this.#measure(run.library));
   }
 
   async start() {
     await this.#pickDocument(this.#run.documents[0].number);
-    await this.#attempt(() => this.#refreshBoard());
+    await this.#attempt(async () => {
+      this.#takeMeasured(await this.#server.get("api/relevance"));
+      await this.#refreshBoard();
+    });
     this.#editor.read();
   }
 
@@ -142,7 +148,7 @@ class Page {
     top.textContent = weights[order[0]].toFixed(3);
     const named = order.flatMap((j) => [
       make("b", {}, this.#text.word(j)),
-      ` ${weights[j].toFixed(2)} `,
+      `\u00a0${weights[j].toFixed(2)} `,
     ]);
     const inside = this.#shareInside(weights, isFrom);
     const word = make("b", { class: "from" }, this.#text.word(this.#token));
@@ -155,7 +161,7 @@ class Page {
     weights.forEach((weight, j) => {
       if (this.#matches.has(this.#token, j)) share += weight;
     });
-    return `· ${(100 * share).toFixed(0)} % inside the predicate`;
+    return `· ${(100 * share).toFixed(0)}\u00a0% inside the predicate`;
   }
 
   #takePredicate(predicate) {
@@ -207,6 +213,18 @@ class Page {
     document
       .getElementById("head-figures")
       .replaceChildren(...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+    this.#showBest(this.#figures.best(this.#head.layer, this.#head.head));
+  }
+
+  /** Name the measured predicates that the chosen head has most of, for the person to confirm. */
+  #showBest(best) {
+    document.getElementById("best").hidden = best.length === 0;
+    const items = best.map(({ text, says }) => {
+      const click = () => this.#editor.write(text);
+      const button = make("button", { type: "button", class: "link", click }, text);
+      return make("li", {}, button, ` ${says}`);
+    });
+    document.getElementById("best-list").replaceChildren(...items);
   }
 
   /** Measure predicates over all documents. */
@@ -214,9 +232,14 @@ class Page {
     return this.#attempt(async () => {
       const found = await this.#jobBar.follow("api/relevance", { predicates: texts });
       if (found === null) return false;
-      this.#editor.takeMeasured(found);
+      this.#takeMeasured(found);
       return true;
     });
+  }
+
+  #takeMeasured(found) {
+    this.#figures.takeMeasured(found);
+    this.#editor.takeMeasured(found);
   }
 
   async #decide(verdict, note) {

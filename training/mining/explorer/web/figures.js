@@ -3,6 +3,10 @@
 import { make } from "./element.js";
 
 const percent = (value) => `${(100 * value).toFixed(1)}`;
+const N_BEST = 4;
+const LEAST_Z = 1;
+const LEAST_LIFT = 1.5;
+
 const times = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
 
 /** What can colour the grid: its name, and what a figure of it is. */
@@ -24,6 +28,7 @@ export class Figures {
   #predicate = null;
   #here = null;
   #residual = null;
+  #measured = {};
   #isOwnChoice = false;
 
   /** @param {() => void} onChange - the grid's colours are others. */
@@ -35,16 +40,34 @@ export class Figures {
     });
   }
 
-  /** @param {Record<string, number[][]> | null} importance - by method, by layer and head. */
+  /** @param {Record<string, {mean: number[][]}>} importance - by score, by layer and head. */
   takeImportance(importance) {
-    this.#importance = importance ?? {};
-    const names = Object.keys(KINDS).filter(
-      (kind) => !["taylor", "michel"].includes(kind) || kind in this.#importance,
-    );
-    this.#select.replaceChildren(
-      ...names.map((kind) => make("option", { value: kind }, KINDS[kind].name)),
-    );
+    this.#importance = importance;
+    const options = Object.entries(KINDS).map(([value, { name }]) => make("option", { value }, name));
+    this.#select.replaceChildren(...options);
     this.#onChange();
+  }
+
+  /** What was measured over all documents, by predicate. */
+  takeMeasured(found) {
+    Object.assign(this.#measured, found);
+  }
+
+  /** The predicates that stand out in a head: highest z over all heads, lift above 1. */
+  best(layer, head) {
+    return Object.entries(this.#measured)
+      .filter(([, { nDocuments }]) => nDocuments > 0)
+      .map(([text, { relevance, uniform }]) => {
+        const value = relevance[layer][head];
+        return { text, value, z: standardize(relevance, value), lift: value / uniform };
+      })
+      .filter(({ z, lift }) => z >= LEAST_Z && lift >= LEAST_LIFT)
+      .sort((a, b) => b.z - a.z)
+      .slice(0, N_BEST)
+      .map(({ text, value, z, lift }) => ({
+        text,
+        says: `GR ${percent(value)} %, lift ${times(lift)}, z ${z.toFixed(1)}`,
+      }));
   }
 
   takePredicate(predicate) {
@@ -70,7 +93,7 @@ export class Figures {
     const kind = this.#select.value;
     const { note } = KINDS[kind];
     if (kind in this.#importance) {
-      const values = shares(this.#importance[kind]);
+      const values = shares(this.#importance[kind].mean);
       return { values, top: highest(values), write: percent, note };
     }
     if (kind === "residual") {
@@ -94,9 +117,9 @@ export class Figures {
 
   /** A head's figures as [name, text]. */
   of(layer, head) {
-    const rows = Object.entries(this.#importance).map(([kind, values]) => [
+    const rows = Object.entries(this.#importance).map(([kind, { mean }]) => [
       KINDS[kind].name,
-      `${percent(shares(values)[layer][head])} %, rank ${rank(values, layer, head)}`,
+      `${percent(shares(mean)[layer][head])} %, rank ${rank(mean, layer, head)}`,
     ]);
     const here = this.#here?.relevance?.[layer][head];
     if (here !== undefined) rows.push(["GR in this document", `${percent(here)} %`]);
@@ -119,6 +142,14 @@ function highest(values) {
 function shares(values) {
   const sum = values.flat().reduce((a, b) => a + b, 0) || 1;
   return values.map((row) => row.map((value) => value / sum));
+}
+
+/** How many standard deviations a value lies above the mean of all heads. */
+function standardize(values, value) {
+  const flat = values.flat();
+  const mean = flat.reduce((a, b) => a + b, 0) / flat.length;
+  const variance = flat.reduce((sum, other) => sum + (other - mean) ** 2, 0) / flat.length;
+  return (value - mean) / (Math.sqrt(variance) || 1);
 }
 
 function rank(values, layer, head) {

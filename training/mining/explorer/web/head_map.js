@@ -29,7 +29,10 @@ export class HeadMap {
       return;
     }
     const { n } = attention;
-    paint(this.#canvas, n, n, (place) => 255 * Math.sqrt(attention.weight(Math.floor(place / n), place % n)));
+    const top = attention.largest || 1;
+    paint(this.#canvas, n, n, (place) => {
+      return 255 * Math.sqrt(attention.weight(Math.floor(place / n), place % n) / top);
+    });
     if (token === null) return;
     const context = this.#canvas.getContext("2d");
     context.fillStyle = getComputedStyle(this.#canvas).getPropertyValue("--reason");
