@@ -128,6 +128,12 @@ def test_measured_relevance_is_kept_in_the_run_folder(client, make_explorer):
     assert over == job["result"]["previous"]
 
 
+def test_everything_measured_is_told_at_once(client):
+    job = wait(client, client.post("/api/relevance", json={"predicates": ["next", "sep"]}))
+    assert client.get("/api/relevance").json() == job["result"]
+    assert set(job["result"]) == {"next", "sep"}
+
+
 def test_syntax_error_says_where(client):
     response = client.post("/api/predicate", json={"text": "same_token and bananas"})
     assert response.status_code == 422

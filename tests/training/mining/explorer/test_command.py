@@ -3,14 +3,17 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from service.errors import CheckpointError, DataError
+from training.fit.batches import make_batch
 from training.mining.decisions import Verdict
 from training.mining.explorer.command import explore
 from training.mining.explorer.server import listen
 from training.mining.explorer.subject import open_subject
+from training.mining.importance import measure_importance
 from training.mining.predicates import parse
 
 
@@ -84,6 +87,29 @@ def test_overview_is_read_back_and_that_of_another_model_is_not(make_explorer, r
     path.write_text(kept.replace(first._model_sha256, "0" * 64), encoding="utf-8")
     make_explorer()
     assert path.read_text(encoding="utf-8") == kept
+
+
+def test_importance_goes_on_where_a_start_was_stopped(make_explorer, run_copy):
+    whole = make_explorer().describe()["importance"]
+    path = run_copy / "teacher" / "explorer" / "importance.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert [json.loads(line).get("number") for line in lines] == [None, 0, 1, 2, 3]
+    path.write_text("".join(lines[:3]), encoding="utf-8")
+    assert make_explorer().describe()["importance"] == whole
+    assert path.read_text(encoding="utf-8") == "".join(lines)
+
+
+def test_importance_is_that_of_the_mining_command(make_explorer):
+    explorer = make_explorer()
+    model = explorer.subject.model.requires_grad_(True)
+    measured = [
+        measure_importance(model, make_batch(explorer.subject.store, np.array([number])))
+        for number in explorer.subject.shown
+    ]
+    for name in ("taylor", "michel"):
+        expected = np.mean([getattr(one, name) for one in measured], axis=0)
+        found = explorer.describe()["importance"][name]["mean"]
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
 def test_taken_port_is_refused():

@@ -159,6 +159,20 @@ def test_rejection_measures_first_and_can_be_taken_back(page, run_copy):
     assert table["decisions"] == []
 
 
+def test_library_is_measured_in_one_go_and_a_head_names_what_stands_out(page):
+    page.click("#head-0-2")
+    page.click("#measure-library")
+    expect(page.locator("#best-list li").first).to_be_visible()
+    page.locator("#best-list button").first.click()
+    named = page.locator("#best-list button").first.text_content()
+    assert page.input_value("#predicate") == named
+    expect(page.locator("#head-figures")).to_contain_text("GR over 4 documents")
+    page.select_option("#colour", "taylor")
+    expect(page.locator("#grid-note")).to_contain_text("by Taylor")
+    figures = page.locator(".cell .figure").all_text_contents()
+    assert sum(map(float, figures)) == pytest.approx(100, abs=0.5)
+
+
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 def test_every_part_is_named_readable_and_inside_the_window(page, color_scheme):
     assert find_our_faults(page) == []

@@ -2,11 +2,11 @@
 
 import { make } from "./element.js";
 
-const percent = (value) => `${(100 * value).toFixed(1)}`;
 const N_BEST = 4;
 const LEAST_Z = 1;
 const LEAST_LIFT = 1.5;
 
+const percent = (value) => (100 * value).toFixed(1);
 const times = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
 
 /** What can colour the grid: its name, and what a figure of it is. */
