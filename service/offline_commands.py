@@ -33,6 +33,8 @@ OUTLINES = {
     "teacher": Outline("Fine-tune the teacher.", "training"),
     "distill": Outline("Distil the teacher into a small student.", "training"),
     "evaluate": Outline("Measure ROUGE and faithfulness of a model.", "training"),
+    "importance": Outline("Say how much each attention head matters.", "training"),
+    "relevance": Outline("Say what each attention head looks at.", "training"),
     "export": Outline("Turn a student into a verified int8 bundle.", "export"),
     "record": Outline("Put measurements into a bundle's manifest and card.", "export"),
     "punkt": Outline("Train the sentence splitter's parameters on raw articles.", "training"),
