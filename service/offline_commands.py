@@ -34,6 +34,8 @@ OUTLINES = {
     "distill": Outline("Distil the teacher into a small student.", "training"),
     "evaluate": Outline("Measure ROUGE and faithfulness of a model.", "training"),
     "explore": Outline("Look into a model's attention heads, and decide on patterns.", "training"),
+    "importance": Outline("Say how much each attention head matters.", "training"),
+    "relevance": Outline("Say what each attention head looks at.", "training"),
     "export": Outline("Turn a student into a verified int8 bundle.", "export"),
     "record": Outline("Put measurements into a bundle's manifest and card.", "export"),
     "punkt": Outline("Train the sentence splitter's parameters on raw articles.", "training"),
