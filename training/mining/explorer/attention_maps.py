@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.mining.explorer.subject import Subject, token_layers
+from training.mining.attention_maps import attention_maps
+from training.mining.explorer.subject import Subject
+from training.mining.relevance import global_relevance
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +21,9 @@ class DocumentMaps:
 
     Attributes:
         weights: (layers, heads, tokens, tokens) float32 attention, rows sum to 1.
-        logits: (sentences,) float32.
     """
 
     weights: Tensor
-    logits: npt.NDArray[np.float32]
 
     def row_bytes(self, layer: int, head: int) -> bytes:
         """One head's map for the page.
@@ -54,16 +54,19 @@ class DocumentMaps:
         largest = pooled.amax(dim=(-2, -1), keepdim=True).clamp(min=1e-12)
         return (pooled / largest * 255).round().to(torch.uint8).numpy().tobytes()
 
-    def share_inside(self, mask: Tensor) -> Tensor:
-        """How much of each head's attention lies inside a mask.
+    def relevance(self, mask: Tensor) -> npt.NDArray[np.float64] | None:
+        """How much of each head's attention lies inside a mask, over the tokens with a place.
 
         Args:
             mask: (tokens, tokens) bool.
 
         Returns:
-            (layers, heads, tokens) float32 in [0, 1], a share for each row.
+            (layers, heads) float64 in [0, 1]; None where no token has a place.
         """
-        return torch.einsum("lhij,ij->lhi", self.weights, mask.to(self.weights.dtype))
+        if not mask.any():
+            return None
+        rows = [global_relevance(heads, mask) for heads in self.weights]
+        return torch.stack(rows).clamp(0, 1).numpy()
 
 
 class MapCache:
@@ -96,15 +99,6 @@ class MapCache:
 def compute_maps(subject: Subject, number: int) -> DocumentMaps:
     """Let the model read one document and keep what its heads did."""
     example = subject.store[number]
-    token_ids = torch.from_numpy(example.token_ids)[None]
-    sentence_ids = torch.from_numpy(example.sentence_ids)[None]
-    record = subject.model.new_record()
-    with torch.inference_mode():
-        logits = subject.model(token_ids, sentence_ids, record)
-        layers = []
-        for layer, recorded in zip(token_layers(subject.model), record.token_layers, strict=True):
-            attention = layer.attention
-            weights = torch.cat([recorded.weights[g.pattern] for g in attention.groups], dim=1)[0]
-            layers.append(weights[torch.tensor(attention.head_order).argsort()])
-        maps = torch.stack(layers)
-    return DocumentMaps(maps, logits[0, : len(example.soft_labels)].numpy())
+    token_ids = torch.from_numpy(example.token_ids)
+    sentence_ids = torch.from_numpy(example.sentence_ids)
+    return DocumentMaps(torch.stack([*attention_maps(subject.model, token_ids, sentence_ids)]))

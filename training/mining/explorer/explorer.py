@@ -16,7 +16,7 @@ from training.mining.explorer.head_change import Change, HeadChange, check_chang
 from training.mining.explorer.head_importance import open_importance
 from training.mining.explorer.jobs import Job, Jobs
 from training.mining.explorer.overview import open_overview
-from training.mining.explorer.relevance_table import DocumentRelevance, RelevanceTable
+from training.mining.explorer.relevance_table import RelevanceTable
 from training.mining.explorer.subject import Subject
 from training.mining.explorer.what_if import measure_changes
 from training.mining.predicates import Not, Predicate, parse
@@ -227,10 +227,15 @@ class Explorer:
         return self._maps.of(self._check(number))
 
     def _measure(self, predicate: Predicate, number: int) -> dict[str, Any]:
+        """`relevance` by layer and head, null where no token has a match, and `uniform`."""
         maps = self._maps_of(number)
         mask = predicate.mask(self._table.tokens_of(number))
-        found = DocumentRelevance.measure(maps, mask)
-        return found.to_json()
+        relevance = maps.relevance(mask)
+        has_place = mask.any(dim=-1)
+        return {
+            "relevance": None if relevance is None else relevance.round(5).tolist(),
+            "uniform": float(mask[has_place].float().mean()) if has_place.any() else 0.0,
+        }
 
     def _check(self, number: int) -> int:
         """Raise if a document is not among those shown."""

@@ -1,6 +1,5 @@
 """What the explorer opens: one fitted model of a run, and the validation documents to look at."""
 
-import dataclasses
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +10,7 @@ from tokenizers import Tokenizer
 from service.errors import DataError
 from training.data.examples import ExampleStore
 from training.fit.checkpoint import load_model
+from training.mining.subject import to_dense
 from training.model.encoder import EncoderLayer
 from training.model.extractive_model import ExtractiveModel
 from training.recipe import read_recipe
@@ -107,24 +107,13 @@ def open_subject(
     stage.read_result()
     return Subject(
         stage_name,
-        make_dense(load_model(stage.model_path, encoder)),
+        to_dense(load_model(stage.model_path, encoder)).requires_grad_(False),
         store,
         Tokenizer.from_file(str(run.tokenizer_path)),
         stage.path / "explorer",
         n_shown,
         n_held,
     )
-
-
-def make_dense(model: ExtractiveModel) -> ExtractiveModel:
-    """Copy a model into the dense form, in which every head records its attention.
-
-    Returns:
-        A model in eval mode with the same weights and the same answers.
-    """
-    dense = ExtractiveModel(dataclasses.replace(model.config, is_structured=False))
-    dense.load_state_dict(model.state_dict())
-    return dense.eval().requires_grad_(False)
 
 
 def token_layers(model: ExtractiveModel) -> list[EncoderLayer]:

@@ -103,7 +103,7 @@ def test_relevance_of_everything_is_one_and_its_residual_nothing(client):
     everything = "same_sentence or not same_sentence"
     found = client.get("/api/documents/0/relevance", params={"predicate": everything}).json()
     np.testing.assert_allclose(found["relevance"], np.ones((2, 4)), atol=1e-5)
-    assert found["uniform"] == found["density"] == 1.0
+    assert found["uniform"] == 1.0
 
 
 def test_heads_of_a_student_lie_wholly_inside_their_patterns(make_explorer):
@@ -117,7 +117,7 @@ def test_heads_of_a_student_lie_wholly_inside_their_patterns(make_explorer):
             for head, carried in enumerate(row):
                 if carried == pattern:
                     assert found["relevance"][layer][head] == pytest.approx(1.0, abs=1e-4)
-    assert found["nDocuments"] == 4
+    assert found["n_documents"] == 4
 
 
 def test_measured_relevance_is_kept_in_the_run_folder(client, make_explorer):
@@ -190,7 +190,7 @@ def test_decision_goes_to_the_file_with_its_evidence_and_the_documents_looked_at
     evidence = decision["evidence"]
     assert evidence["relevance"] == pytest.approx(measured["relevance"][1][2], abs=1e-5)
     assert evidence["lift"] == pytest.approx(evidence["relevance"] / measured["uniform"], rel=1e-4)
-    assert evidence["n_documents"] == measured["nDocuments"]
+    assert evidence["n_documents"] == measured["n_documents"]
     assert make_explorer().describe_board()["decisions"][0]["note"] == "ä"
     residual = client.get("/api/documents/0/residual").json()
     assert 0 < residual["relevance"][1][2] <= 1

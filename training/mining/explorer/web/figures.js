@@ -56,11 +56,13 @@ export class Figures {
   /** The predicates that stand out in a head: highest z over all heads, lift above 1. */
   best(layer, head) {
     return Object.entries(this.#measured)
-      .filter(([, { nDocuments }]) => nDocuments > 0)
-      .map(([text, { relevance, uniform }]) => {
-        const value = relevance[layer][head];
-        return { text, value, z: standardize(relevance, value), lift: value / uniform };
-      })
+      .filter(([, { n_documents }]) => n_documents > 0)
+      .map(([text, over]) => ({
+        text,
+        value: over.relevance[layer][head],
+        z: over.z[layer][head],
+        lift: over.lift[layer][head],
+      }))
       .filter(({ z, lift }) => z >= LEAST_Z && lift >= LEAST_LIFT)
       .sort((a, b) => b.z - a.z)
       .slice(0, N_BEST)
@@ -106,7 +108,7 @@ export class Figures {
       const none = this.#here === null ? "Write a predicate." : "No token has a match in this document.";
       return { values: null, top: 1, write: percent, note: none };
     }
-    const n = this.#predicate.over?.nDocuments;
+    const n = this.#predicate.over?.n_documents;
     const where = n ? `over ${n} documents` : "in this document";
     if (kind === "relevance") {
       return { values, top: highest(values), write: percent, note: `${note}, ${where}` };
@@ -124,10 +126,13 @@ export class Figures {
     const here = this.#here?.relevance?.[layer][head];
     if (here !== undefined) rows.push(["GR in this document", `${percent(here)} %`]);
     const over = this.#predicate?.over;
-    if (over?.nDocuments) {
+    if (over?.n_documents) {
       const [value, low, high] = ["relevance", "low", "high"].map((name) => over[name][layer][head]);
-      rows.push([`GR over ${over.nDocuments} documents`, `${percent(value)} % (${percent(low)} to ${percent(high)})`]);
-      rows.push(["lift over uniform", `${times(value / over.uniform)} ×, rank ${rank(over.relevance, layer, head)}`]);
+      rows.push([`GR over ${over.n_documents} documents`, `${percent(value)} % (${percent(low)} to ${percent(high)})`]);
+      const place = rank(over.relevance, layer, head);
+      rows.push(["lift over uniform", `${times(over.lift[layer][head])} ×, rank ${place}`]);
+      rows.push(["z over all heads", over.z[layer][head].toFixed(1)]);
+      rows.push(["clears the thresholds", over.carries[layer][head] ? "yes" : "no"]);
     }
     const residual = this.#residual?.relevance?.[layer][head];
     if (residual !== undefined) rows.push(["not explained here", `${percent(residual)} %`]);
@@ -142,14 +147,6 @@ function highest(values) {
 function shares(values) {
   const sum = values.flat().reduce((a, b) => a + b, 0) || 1;
   return values.map((row) => row.map((value) => value / sum));
-}
-
-/** How many standard deviations a value lies above the mean of all heads. */
-function standardize(values, value) {
-  const flat = values.flat();
-  const mean = flat.reduce((a, b) => a + b, 0) / flat.length;
-  const variance = flat.reduce((sum, other) => sum + (other - mean) ** 2, 0) / flat.length;
-  return (value - mean) / (Math.sqrt(variance) || 1);
 }
 
 function rank(values, layer, head) {

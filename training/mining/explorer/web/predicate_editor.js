@@ -90,7 +90,7 @@ export class PredicateEditor {
     const over = predicate?.over;
     this.#figures.textContent = over
       ? `Density ${(100 * over.density).toFixed(2)} % of all pairs; a head that looks everywhere alike has ` +
-        `GR ${(100 * over.uniform).toFixed(2)} %. Measured on ${over.nDocuments} documents with a match.`
+        `GR ${(100 * over.uniform).toFixed(2)} %. Measured on ${over.n_documents} documents with a match.`
       : "";
     this.#onChange(predicate);
   }
