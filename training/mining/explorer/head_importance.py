@@ -85,8 +85,8 @@ def _read(path: Path, key: dict[str, Any]) -> dict[int, DocumentImportance]:
                 return {}
             for line in file:
                 row = json.loads(line)
-                scores = (np.array(row[name]) for name in SCORES)
-                measured[row["number"]] = DocumentImportance(*scores, loss=row["loss"])
+                taylor, michel = np.array(row["taylor"]), np.array(row["michel"])
+                measured[row["number"]] = DocumentImportance(taylor, michel, row["loss"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}  # computed anew
     return measured

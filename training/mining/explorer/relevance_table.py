@@ -96,12 +96,11 @@ class Relevance:
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> "Relevance":
         """Read what `to_json` gave."""
-        return cls(
-            **{
-                name: np.array(value) if isinstance(value, list) else value
-                for name, value in table.items()
-            }
-        )
+        values: dict[str, Any] = {
+            name: np.array(value) if isinstance(value, list) else value
+            for name, value in table.items()
+        }
+        return cls(**values)
 
 
 class RelevanceTable:
