@@ -101,4 +101,6 @@ def compute_maps(subject: Subject, number: int) -> DocumentMaps:
     example = subject.store[number]
     token_ids = torch.from_numpy(example.token_ids)
     sentence_ids = torch.from_numpy(example.sentence_ids)
-    return DocumentMaps(torch.stack([*attention_maps(subject.model, token_ids, sentence_ids)]))
+    with subject.lock:
+        layers = [*attention_maps(subject.model, token_ids, sentence_ids)]
+    return DocumentMaps(torch.stack(layers))

@@ -7,6 +7,9 @@ import click
 
 from training.cli import threads_option, use_threads
 
+# What `patsum inject` and `patsum distill` read is about the teacher.
+_DECISIONS = {"teacher": "decisions.json", "student": "student-decisions.json"}
+
 
 @click.command(epilog="Example: patsum explore runs/news --encoder /models/all-MiniLM-L6-v2")
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
@@ -26,7 +29,7 @@ from training.cli import threads_option, use_threads
 @click.option(
     "--decisions",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Decisions file to go on with, or to begin; RUN/MODEL-decisions.json without.",
+    help="Decisions file to go on with, or to begin; RUN/decisions.json without (a student's: student-decisions.json).",
 )
 @click.option("--by", metavar="NAME", help="Who decides, for the record; the login name without.")
 @click.option(
@@ -76,5 +79,5 @@ def explore(
 
     use_threads(threads)
     subject = open_subject(run, stage, encoder=encoder, n_shown=documents, n_held=held)
-    path = decisions or run / f"{stage}-decisions.json"
+    path = decisions or run / _DECISIONS[stage]
     serve(Explorer(subject, path, by or getpass.getuser()), host, port, click.echo)

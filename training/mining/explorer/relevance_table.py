@@ -149,20 +149,16 @@ class RelevanceTable:
         wanted = [item for item in dict.fromkeys(predicates) if self.get(item) is None]
         if not wanted:
             return
-        subject = self._subject
-        measured = [
-            measure_relevance(
-                subject.model,
-                self._classes,
-                wanted,
-                (),
-                make_batch(subject.store, np.array([number])),
-            )
-            for number in track([int(number) for number in subject.shown], len(subject.shown))
-        ]
+        numbers = [int(number) for number in self._subject.shown]
+        measured = [self._measure(wanted, number) for number in track(numbers, len(numbers))]
         found = {str(p): Relevance.over(p, place, measured) for place, p in enumerate(wanted)}
         self._found = {**self._found, **found}
         self._write()
+
+    def _measure(self, predicates: Sequence[Predicate], number: int) -> DocumentRelevance:
+        batch = make_batch(self._subject.store, np.array([number]))
+        with self._subject.lock:
+            return measure_relevance(self._subject.model, self._classes, predicates, (), batch)
 
     def _read(self) -> dict[str, Relevance]:
         try:

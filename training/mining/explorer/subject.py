@@ -1,5 +1,6 @@
 """What the explorer opens: one fitted model of a run, and the validation documents to look at."""
 
+import threading
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +35,7 @@ class Subject:
     Attributes:
         shown: (documents,) int64 numbers of those to look at.
         held: (documents,) int64 numbers of those to measure on.
+        lock: held while the model computes, for a what-if changes it meanwhile.
 
     Raises:
         DataError: the store has a single document.
@@ -59,6 +61,7 @@ class Subject:
         self.store = store
         self.tokenizer = tokenizer
         self.folder = folder
+        self.lock = threading.Lock()
         n_held = min(n_held, max(1, len(store) // 3))
         n_shown = min(n_shown, len(store) - n_held)
         self.shown: DocumentNumbers = np.arange(n_shown)

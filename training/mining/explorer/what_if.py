@@ -49,7 +49,11 @@ def measure_changes(
         batch = make_batch(subject.store, np.array([number]))
         tokens = classes.read(batch.token_ids[0], batch.sentence_ids[0])
         record = subject.model.new_record()
-        with torch.inference_mode(), changed_heads(subject.model, changes, tokens):
+        with (
+            subject.lock,
+            torch.inference_mode(),
+            changed_heads(subject.model, changes, tokens),
+        ):
             after = subject.model(batch.token_ids, batch.sentence_ids, record)[0].numpy()
         rows.append(
             [

@@ -61,7 +61,7 @@ def make_explorer(run_copy):
 
     def make(stage="teacher", n_shown=4, n_held=2):
         subject = open_subject(run_copy, stage, n_shown=n_shown, n_held=n_held)
-        path = run_copy / f"{stage}-decisions.json"
+        path = run_copy / ("decisions.json" if stage == "teacher" else "student-decisions.json")
         opened.append(Explorer(subject, path, "Ada", show_progress=False))
         return opened[-1]
 

@@ -180,7 +180,7 @@ def test_decision_goes_to_the_file_with_its_evidence_and_the_documents_looked_at
     assert client.post("/api/board", json=body).status_code == 422  # not measured yet
     found = wait(client, client.post("/api/relevance", json={"predicates": ["same_token"]}))
     assert client.post("/api/board", json=body).status_code == 200
-    table = json.loads((run_copy / "teacher-decisions.json").read_text(encoding="utf-8"))
+    table = json.loads((run_copy / "decisions.json").read_text(encoding="utf-8"))
     assert table["documents"]["numbers"] == [3]
     (decision,) = table["decisions"]
     assert (decision["layer"], decision["head"]) == (1, 2)
@@ -208,6 +208,17 @@ def test_cancelled_job_ends_without_a_result(explorer):
     job = explorer.jobs.start("long", work)
     explorer.jobs.close()
     assert (job.state, job.result, job.n_done) == ("cancelled", None, 4)
+
+
+def test_model_is_never_read_while_a_what_if_changes_it(client, explorer):
+    subject = explorer.subject
+    is_locked = []
+    subject.model.register_forward_hook(lambda *_: is_locked.append(subject.lock.locked()))
+    client.get("/api/documents/3/thumbnails")
+    wait(client, client.post("/api/relevance", json={"predicates": ["self"]}))
+    prune = {"changes": [{"layer": 0, "head": 0, "change": "prune"}]}
+    wait(client, client.post("/api/what-if", json=prune))
+    assert is_locked == [True] * (1 + 4 + 2)
 
 
 def test_unknown_document_head_and_job_are_told(client):

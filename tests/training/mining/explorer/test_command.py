@@ -53,7 +53,7 @@ def test_run_without_examples_is_refused(run_copy):
 def test_decisions_about_another_model_are_refused(run_copy, make_explorer):
     explorer = make_explorer()
     decide(explorer)
-    path = run_copy / "teacher-decisions.json"
+    path = run_copy / "decisions.json"
     error = refuse(run_copy, "--model", "student", "--decisions", path)
     assert isinstance(error, CheckpointError)
     assert "name another file with --decisions" in str(error)
@@ -62,7 +62,7 @@ def test_decisions_about_another_model_are_refused(run_copy, make_explorer):
 def test_decisions_over_other_documents_are_refused(run_copy, make_explorer):
     explorer = make_explorer()
     decide(explorer)
-    path = run_copy / "teacher-decisions.json"
+    path = run_copy / "decisions.json"
     table = json.loads(path.read_text(encoding="utf-8"))
     table["documents"]["source"] = "other.jsonl"
     path.write_text(json.dumps(table), encoding="utf-8")

@@ -129,7 +129,7 @@ def test_person_finds_a_pattern_tries_it_and_accepts_it(page, run_copy):
     page.click("#accept")
     expect(page.locator("#board .chip")).to_have_text("1·2×")
     expect(page.locator("#head-1-2")).to_have_attribute("data-verdict", "accepted")
-    table = json.loads((run_copy / "teacher-decisions.json").read_text(encoding="utf-8"))
+    table = json.loads((run_copy / "decisions.json").read_text(encoding="utf-8"))
     (decision,) = table["decisions"]
     assert (decision["layer"], decision["head"], decision["verdict"]) == (1, 2, "accepted")
     assert (decision["pattern"], decision["note"]) == ("previous or next", "both neighbours")
@@ -161,7 +161,7 @@ def test_rejection_measures_first_and_can_be_taken_back(page, run_copy):
     expect(page.locator("#board .chip.rejected")).to_have_text("0·1×")
     page.click("#board .remove")
     expect(page.locator("#board")).to_be_hidden()
-    table = json.loads((run_copy / "teacher-decisions.json").read_text(encoding="utf-8"))
+    table = json.loads((run_copy / "decisions.json").read_text(encoding="utf-8"))
     assert table["decisions"] == []
 
 

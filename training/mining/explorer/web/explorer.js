@@ -38,6 +38,7 @@ class Page {
   });
   #whatIf = new WhatIf((changes) => this.#attempt(() => this.#try(changes)));
   #direction = document.getElementById("direction");
+  #wanted = null;
   #view = null;
   #head = null;
   #token = null;
@@ -64,18 +65,19 @@ class Page {
     await this.#pickDocument(this.#run.documents[0].number);
     await this.#attempt(async () => {
       this.#takeMeasured(await this.#server.get("api/relevance"));
-      await this.#refreshBoard();
     });
     this.#editor.read();
   }
 
   async #pickDocument(number) {
+    this.#wanted = number;
     await this.#attempt(async () => {
       const path = `api/documents/${number}`;
       const [view, thumbnails] = await Promise.all([
         this.#server.get(path),
         this.#server.bytes(`${path}/thumbnails`),
       ]);
+      if (this.#wanted !== number) return; // another was chosen meanwhile
       this.#view = view;
       this.#token = null;
       this.#attention = this.#matches = null;
@@ -83,7 +85,12 @@ class Page {
       this.#documents.choose(number);
       document.getElementById("human").textContent = view.summary;
       this.#grid.show(thumbnails);
-      await Promise.all([this.#fetchHead(), this.#fetchPredicate(), this.#fetchResidual()]);
+      await Promise.all([
+        this.#fetchHead(),
+        this.#fetchPredicate(),
+        this.#fetchResidual(),
+        this.#refreshBoard(),
+      ]);
       this.#light();
     });
   }
