@@ -29,7 +29,8 @@ _DECISIONS = {"teacher": "decisions.json", "student": "student-decisions.json"}
 @click.option(
     "--decisions",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Decisions file to go on with, or to begin; RUN/decisions.json without (a student's: student-decisions.json).",
+    help="Decisions file to go on with, or to begin; RUN/decisions.json without, or for a student "
+    "RUN/student-decisions.json.",
 )
 @click.option("--by", metavar="NAME", help="Who decides, for the record; the login name without.")
 @click.option(
