@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.mining.attention_maps import attention_maps
-from training.mining.explorer.subject import Subject
+from training.mining.explorer.exhibit import Exhibit
 from training.mining.relevance import global_relevance
 
 
@@ -73,12 +73,12 @@ class MapCache:
     """Computes maps when they are asked for, and keeps the latest.
 
     Args:
-        subject: the model and its documents.
+        exhibit: the model and its documents.
         n_kept: documents whose maps are kept; one of 512 tokens takes layers x heads MiB.
     """
 
-    def __init__(self, subject: Subject, n_kept: int = 4) -> None:
-        self._subject = subject
+    def __init__(self, exhibit: Exhibit, n_kept: int = 4) -> None:
+        self._exhibit = exhibit
         self._n_kept = n_kept
         self._kept: OrderedDict[int, DocumentMaps] = OrderedDict()
         self._lock = threading.Lock()
@@ -89,18 +89,18 @@ class MapCache:
             if number in self._kept:
                 self._kept.move_to_end(number)
                 return self._kept[number]
-            maps = compute_maps(self._subject, number)
+            maps = compute_maps(self._exhibit, number)
             self._kept[number] = maps
             if len(self._kept) > self._n_kept:
                 self._kept.popitem(last=False)
             return maps
 
 
-def compute_maps(subject: Subject, number: int) -> DocumentMaps:
+def compute_maps(exhibit: Exhibit, number: int) -> DocumentMaps:
     """Let the model read one document and keep what its heads did."""
-    example = subject.store[number]
+    example = exhibit.store[number]
     token_ids = torch.from_numpy(example.token_ids)
     sentence_ids = torch.from_numpy(example.sentence_ids)
-    with subject.lock:
-        layers = [*attention_maps(subject.model, token_ids, sentence_ids)]
+    with exhibit.lock:
+        layers = [*attention_maps(exhibit.model, token_ids, sentence_ids)]
     return DocumentMaps(torch.stack(layers))

@@ -74,11 +74,11 @@ def explore(
     and keeps them in RUN/MODEL/explorer. The page needs no network, and nothing leaves this
     machine; there is no password, so give --host another address only on a network that you trust.
     """
+    from training.mining.explorer.exhibit import open_exhibit
     from training.mining.explorer.explorer import Explorer
     from training.mining.explorer.server import serve
-    from training.mining.explorer.subject import open_subject
 
     use_threads(threads)
-    subject = open_subject(run, stage, encoder=encoder, n_shown=documents, n_held=held)
+    exhibit = open_exhibit(run, stage, encoder=encoder, n_shown=documents, n_held=held)
     path = decisions or run / _DECISIONS[stage]
-    serve(Explorer(subject, path, by or getpass.getuser()), host, port, click.echo)
+    serve(Explorer(exhibit, path, by or getpass.getuser()), host, port, click.echo)

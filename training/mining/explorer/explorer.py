@@ -12,15 +12,14 @@ from training.mining.decisions import JudgedModel, Verdict
 from training.mining.explorer.attention_maps import DocumentMaps, MapCache
 from training.mining.explorer.board import Board, name_in_file
 from training.mining.explorer.document_view import first_words, view_document
+from training.mining.explorer.exhibit import Exhibit
 from training.mining.explorer.head_change import Change, HeadChange, check_changes
 from training.mining.explorer.head_importance import open_importance
 from training.mining.explorer.jobs import Job, Jobs
 from training.mining.explorer.overview import open_overview
 from training.mining.explorer.relevance_table import RelevanceTable
-from training.mining.explorer.subject import Subject
 from training.mining.explorer.what_if import measure_changes
 from training.mining.predicates import Not, Predicate, parse
-from training.mining.tokens import TokenClasses
 from training.model.patterns import Unmatched
 
 THUMBNAIL_SIZE = 48
@@ -33,7 +32,7 @@ class Explorer:
     folder, or computed here with a progress bar.
 
     Args:
-        subject: the model and its documents.
+        exhibit: the model and its documents.
         decisions_path: the decisions file.
         by: who decides.
         show_progress: draw bars on stderr.
@@ -44,20 +43,19 @@ class Explorer:
     """
 
     def __init__(
-        self, subject: Subject, decisions_path: Path, by: str, *, show_progress: bool = True
+        self, exhibit: Exhibit, decisions_path: Path, by: str, *, show_progress: bool = True
     ) -> None:
-        self.subject = subject
-        judged = JudgedModel.describe(subject.model)
-        self.board = Board(decisions_path, judged, subject.source, by)
+        self.exhibit = exhibit
+        judged = JudgedModel.describe(exhibit.model)
+        self.board = Board(decisions_path, judged, exhibit.source, by)
         self.jobs = Jobs()
         self._model_sha256 = judged.sha256
-        self._classes = TokenClasses(subject.tokenizer)
-        self._overview = open_overview(subject, judged.sha256, show_progress=show_progress)
-        self._importance = open_importance(subject, judged.sha256, show_progress=show_progress)
-        self._table = RelevanceTable(subject, self._classes, judged.sha256)
-        self._maps = MapCache(subject)
-        self._first_words = {int(n): first_words(subject.store, int(n)) for n in subject.shown}
-        self._maps.of(int(subject.shown[0]))  # the first view is there at once
+        self._overview = open_overview(exhibit, judged.sha256, show_progress=show_progress)
+        self._importance = open_importance(exhibit, judged.sha256, show_progress=show_progress)
+        self._table = RelevanceTable(exhibit, judged.sha256)
+        self._maps = MapCache(exhibit)
+        self._first_words = {int(n): first_words(exhibit.store, int(n)) for n in exhibit.shown}
+        self._maps.of(int(exhibit.shown[0]))  # the first view is there at once
 
     def close(self) -> None:
         """End the jobs."""
@@ -65,19 +63,19 @@ class Explorer:
 
     def describe(self) -> dict[str, Any]:
         """What the page needs first."""
-        config = self.subject.model.config
-        n_tokens = self.subject.store.n_tokens()
-        held = [self._overview.rouge1[int(number)] for number in self.subject.held]
+        config = self.exhibit.model.config
+        n_tokens = self.exhibit.store.n_tokens()
+        held = [self._overview.rouge1[int(number)] for number in self.exhibit.held]
         return {
-            "run": self.subject.folder.parent.parent.name,
-            "stage": self.subject.name,
+            "run": self.exhibit.folder.parent.parent.name,
+            "stage": self.exhibit.name,
             "model": self._model_sha256[:12],
-            "source": self.subject.source,
+            "source": self.exhibit.source,
             "layers": config.layers,
             "heads": config.heads,
             "plan": [[None if p is None else str(p) for p in row] for row in config.plan],
             "thumbnailSize": THUMBNAIL_SIZE,
-            "nHeld": len(self.subject.held),
+            "nHeld": len(self.exhibit.held),
             "heldRouge1": float(np.mean(held)),
             "importance": self._importance,
             "library": list(LIBRARY),
@@ -95,7 +93,7 @@ class Explorer:
     def view(self, number: int) -> dict[str, Any]:
         """One document for reading; it then counts as looked at."""
         logits = self._overview.logits[self._check(number)]
-        view = view_document(self.subject.store, number, self.subject.tokenizer, logits)
+        view = view_document(self.exhibit.store, number, self.exhibit.tokenizer, logits)
         self.board.look_at(number)
         return {**view, "rouge1": self._overview.rouge1[number]}
 
@@ -109,7 +107,7 @@ class Explorer:
         Raises:
             DataError: no such document or head.
         """
-        config = self.subject.model.config
+        config = self.exhibit.model.config
         if not (0 <= layer < config.layers and 0 <= head < config.heads):
             raise DataError(
                 f"expected a head of {config.layers} layers x {config.heads} heads, got layer "
@@ -140,7 +138,7 @@ class Explorer:
             DataError: no such document.
         """
         predicate = parse(text)
-        mask = predicate.mask(self._table.tokens_of(self._check(number)))
+        mask = predicate.mask(self.exhibit.tokens(self._check(number)))
         return np.packbits(mask.numpy().reshape(-1)).tobytes()
 
     def relevance(self, number: int, text: str) -> dict[str, Any]:
@@ -183,11 +181,11 @@ class Explorer:
         Raises:
             DataError: the changes are not possible.
         """
-        check_changes(self.subject.model, changes)
+        check_changes(self.exhibit.model, changes)
         logits = self._overview.logits
 
         def work(job: Job) -> dict[str, Any]:
-            return measure_changes(self.subject, self._classes, changes, logits, job)
+            return measure_changes(self.exhibit, changes, logits, job)
 
         return self.jobs.start(f"What if: {_name(changes)}", work)
 
@@ -229,7 +227,7 @@ class Explorer:
     def _measure(self, predicate: Predicate, number: int) -> dict[str, Any]:
         """`relevance` by layer and head, null where no token has a match, and `uniform`."""
         maps = self._maps_of(number)
-        mask = predicate.mask(self._table.tokens_of(number))
+        mask = predicate.mask(self.exhibit.tokens(number))
         relevance = maps.relevance(mask)
         has_place = mask.any(dim=-1)
         return {

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from service.errors import DataError
-from training.mining.explorer.subject import token_layers
+from training.mining.explorer.exhibit import token_layers
 from training.mining.predicates import Predicate, allow_self_where_empty
 from training.mining.tokens import Tokens
 from training.model.attention import PatternedAttention

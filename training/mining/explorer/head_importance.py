@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from training.fit.batches import make_batch
-from training.mining.explorer.subject import Subject, token_layers
+from training.mining.explorer.exhibit import Exhibit, token_layers
 from training.mining.importance import (
     SCORES,
     DocumentImportance,
@@ -23,7 +23,7 @@ _N_RESAMPLES = 2_000
 
 
 def open_importance(
-    subject: Subject, model_sha256: str, *, show_progress: bool = True
+    exhibit: Exhibit, model_sha256: str, *, show_progress: bool = True
 ) -> dict[str, Any]:
     """Read the heads' importance, or compute what of it is missing.
 
@@ -31,37 +31,37 @@ def open_importance(
     on there.
 
     Args:
-        subject: the model and its documents.
+        exhibit: the model and its documents.
         model_sha256: figures of another model are not read.
         show_progress: draw a bar on stderr while computing.
 
     Returns:
         JSON: by name of the score `mean`, `low` and `high`, each by layer and head.
     """
-    path = subject.folder / "importance.jsonl"
-    key = {"format": _FORMAT, "model": model_sha256, "source": subject.source}
+    path = exhibit.folder / "importance.jsonl"
+    key = {"format": _FORMAT, "model": model_sha256, "source": exhibit.source}
     measured = _read(path, key)
-    wanted = [int(number) for number in subject.shown if int(number) not in measured]
+    wanted = [int(number) for number in exhibit.shown if int(number) not in measured]
     if wanted:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not measured:
             path.write_text(json.dumps(key) + "\n", encoding="utf-8")
         bar = tqdm(wanted, desc="importance", unit=" documents", disable=not show_progress)
-        with path.open("a", encoding="utf-8") as file, _learning(subject):
+        with path.open("a", encoding="utf-8") as file, _learning(exhibit):
             for number in bar:
-                batch = make_batch(subject.store, np.array([number]))
-                measured[number] = measure_importance(subject.model, batch)
+                batch = make_batch(exhibit.store, np.array([number]))
+                measured[number] = measure_importance(exhibit.model, batch)
                 file.write(json.dumps(_to_json(number, measured[number])) + "\n")
                 file.flush()
-    shown = [measured[int(number)] for number in subject.shown]
+    shown = [measured[int(number)] for number in exhibit.shown]
     importance = summarize_importance(shown, {"n": len(shown)}, _N_RESAMPLES, 0)
     return {name: importance.grids[name].to_json() for name in SCORES}
 
 
 @contextmanager
-def _learning(subject: Subject) -> Iterator[None]:
+def _learning(exhibit: Exhibit) -> Iterator[None]:
     """Let the attention's weights take gradients for a while."""
-    attentions = [layer.attention for layer in token_layers(subject.model)]
+    attentions = [layer.attention for layer in token_layers(exhibit.model)]
     for attention in attentions:
         attention.requires_grad_(True)
     try:

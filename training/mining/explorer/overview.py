@@ -11,7 +11,7 @@ import torch
 from tqdm import tqdm
 
 from training.fit.validation import mean_rouge, score_documents
-from training.mining.explorer.subject import Subject
+from training.mining.explorer.exhibit import Exhibit
 
 _FORMAT = 1
 _BATCH_TOKENS = 4_096
@@ -32,35 +32,35 @@ class Overview:
     rouge1: dict[int, float]
 
 
-def open_overview(subject: Subject, model_sha256: str, *, show_progress: bool = True) -> Overview:
-    """Read the overview of a subject, or compute it and keep it.
+def open_overview(exhibit: Exhibit, model_sha256: str, *, show_progress: bool = True) -> Overview:
+    """Read the overview of an exhibit, or compute it and keep it.
 
     Args:
-        subject: the model and its documents.
+        exhibit: the model and its documents.
         model_sha256: an overview of another model is not read.
         show_progress: draw a bar on stderr while computing.
     """
-    path = subject.folder / "overview.json"
+    path = exhibit.folder / "overview.json"
     key = {
         "format": _FORMAT,
         "model": model_sha256,
-        "source": subject.source,
-        "documents": [len(subject.shown), len(subject.held)],
+        "source": exhibit.source,
+        "documents": [len(exhibit.shown), len(exhibit.held)],
     }
     kept = _read(path, key)
     if kept is not None:
         return kept
-    numbers = np.concatenate([subject.shown, subject.held])
+    numbers = np.concatenate([exhibit.shown, exhibit.held])
     with tqdm(
         total=len(numbers),
-        desc=f"{subject.name} reads",
+        desc=f"{exhibit.name} reads",
         unit=" documents",
         disable=not show_progress,
     ) as bar:
         logits = score_documents(
-            subject.model, subject.store, numbers, _BATCH_TOKENS, torch.device("cpu"), bar
+            exhibit.model, exhibit.store, numbers, _BATCH_TOKENS, torch.device("cpu"), bar
         )
-    rouge1 = {n: float(mean_rouge({n: logits[n]}, subject.store)[0]) for n in logits}
+    rouge1 = {n: float(mean_rouge({n: logits[n]}, exhibit.store)[0]) for n in logits}
     _write(path, key, Overview(logits, rouge1))
     return Overview(logits, rouge1)
 

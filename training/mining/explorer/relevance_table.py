@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from training.fit.batches import make_batch
-from training.mining.explorer.subject import Subject
+from training.mining.explorer.exhibit import Exhibit
 from training.mining.predicates import Predicate
 from training.mining.relevance import (
     DocumentRelevance,
@@ -18,7 +17,6 @@ from training.mining.relevance import (
     measure_relevance,
     summarize_predicate,
 )
-from training.mining.tokens import TokenClasses, Tokens
 
 FloatArray = npt.NDArray[np.float64]
 Track = Callable[[Iterable[int], int], Iterator[int]]
@@ -107,20 +105,18 @@ class RelevanceTable:
     """Relevance over the shown documents by predicate, kept in the run folder.
 
     Args:
-        subject: the model and its documents.
-        classes: of the model's vocabulary.
+        exhibit: the model and its documents.
         model_sha256: figures of another model are not read.
     """
 
-    def __init__(self, subject: Subject, classes: TokenClasses, model_sha256: str) -> None:
-        self._subject = subject
-        self._classes = classes
-        self._path = subject.folder / "relevance.json"
+    def __init__(self, exhibit: Exhibit, model_sha256: str) -> None:
+        self._exhibit = exhibit
+        self._path = exhibit.folder / "relevance.json"
         self._key = {
             "format": _FORMAT,
             "model": model_sha256,
-            "source": subject.source,
-            "documents": len(subject.shown),
+            "source": exhibit.source,
+            "documents": len(exhibit.shown),
         }
         self._found = self._read()
 
@@ -132,13 +128,6 @@ class RelevanceTable:
         """All that was measured, by predicate."""
         return {text: relevance.to_json() for text, relevance in self._found.items()}
 
-    def tokens_of(self, number: int) -> Tokens:
-        """The tokens of a document of the store as predicates see them."""
-        example = self._subject.store[number]
-        return self._classes.read(
-            torch.from_numpy(example.token_ids), torch.from_numpy(example.sentence_ids)
-        )
-
     def measure(self, predicates: Sequence[Predicate], track: Track) -> None:
         """Measure predicates in one pass over the shown documents, and keep what is found.
 
@@ -149,16 +138,18 @@ class RelevanceTable:
         wanted = [item for item in dict.fromkeys(predicates) if self.get(item) is None]
         if not wanted:
             return
-        numbers = [int(number) for number in self._subject.shown]
+        numbers = [int(number) for number in self._exhibit.shown]
         measured = [self._measure(wanted, number) for number in track(numbers, len(numbers))]
         found = {str(p): Relevance.over(p, place, measured) for place, p in enumerate(wanted)}
         self._found = {**self._found, **found}
         self._write()
 
     def _measure(self, predicates: Sequence[Predicate], number: int) -> DocumentRelevance:
-        batch = make_batch(self._subject.store, np.array([number]))
-        with self._subject.lock:
-            return measure_relevance(self._subject.model, self._classes, predicates, (), batch)
+        batch = make_batch(self._exhibit.store, np.array([number]))
+        with self._exhibit.lock:
+            return measure_relevance(
+                self._exhibit.model, self._exhibit.classes, predicates, (), batch
+            )
 
     def _read(self) -> dict[str, Relevance]:
         try:

@@ -12,15 +12,13 @@ from training.evaluate.significance import Interval, paired_differences
 from training.fit.batches import make_batch
 from training.fit.losses import label_loss
 from training.fit.validation import mean_rouge
+from training.mining.explorer.exhibit import Exhibit
 from training.mining.explorer.head_change import HeadChange, changed_heads, check_changes, to_json
 from training.mining.explorer.jobs import Job
-from training.mining.explorer.subject import Subject
-from training.mining.tokens import TokenClasses
 
 
 def measure_changes(
-    subject: Subject,
-    classes: TokenClasses,
+    exhibit: Exhibit,
     changes: Sequence[HeadChange],
     before: Mapping[int, npt.NDArray[np.float32]],
     job: Job,
@@ -28,8 +26,7 @@ def measure_changes(
     """Measure a model with some heads changed on the held documents, beside itself unchanged.
 
     Args:
-        subject: the model and its documents.
-        classes: of the model's vocabulary.
+        exhibit: the model and its documents.
         changes: all made at once.
         before: (sentences,) float32 logits of the unchanged model by held document.
         job: counts the documents.
@@ -43,22 +40,22 @@ def measure_changes(
         DataError: the changes are not possible in this model.
         Cancelled: the person stopped it.
     """
-    check_changes(subject.model, changes)
+    check_changes(exhibit.model, changes)
     rows = []
-    for number in job.track([int(n) for n in subject.held], len(subject.held)):
-        batch = make_batch(subject.store, np.array([number]))
-        tokens = classes.read(batch.token_ids[0], batch.sentence_ids[0])
-        record = subject.model.new_record()
+    for number in job.track([int(n) for n in exhibit.held], len(exhibit.held)):
+        batch = make_batch(exhibit.store, np.array([number]))
+        tokens = exhibit.tokens(number)
+        record = exhibit.model.new_record()
         with (
-            subject.lock,
+            exhibit.lock,
             torch.inference_mode(),
-            changed_heads(subject.model, changes, tokens),
+            changed_heads(exhibit.model, changes, tokens),
         ):
-            after = subject.model(batch.token_ids, batch.sentence_ids, record)[0].numpy()
+            after = exhibit.model(batch.token_ids, batch.sentence_ids, record)[0].numpy()
         rows.append(
             [
-                *measure_logits(subject.store, number, before[number]),
-                *measure_logits(subject.store, number, after),
+                *measure_logits(exhibit.store, number, before[number]),
+                *measure_logits(exhibit.store, number, after),
             ]
         )
     figures = np.array(rows)  # documents, (loss, rouge1) before and after

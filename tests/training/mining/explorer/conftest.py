@@ -54,15 +54,15 @@ def run_copy(tiny_run, tmp_path):
 @pytest.fixture
 def make_explorer(run_copy):
     """Open the run's explorer, as often as a test likes."""
+    from training.mining.explorer.exhibit import open_exhibit
     from training.mining.explorer.explorer import Explorer
-    from training.mining.explorer.subject import open_subject
 
     opened = []
 
     def make(stage="teacher", n_shown=4, n_held=2):
-        subject = open_subject(run_copy, stage, n_shown=n_shown, n_held=n_held)
+        exhibit = open_exhibit(run_copy, stage, n_shown=n_shown, n_held=n_held)
         path = run_copy / ("decisions.json" if stage == "teacher" else "student-decisions.json")
-        opened.append(Explorer(subject, path, "Ada", show_progress=False))
+        opened.append(Explorer(exhibit, path, "Ada", show_progress=False))
         return opened[-1]
 
     yield make

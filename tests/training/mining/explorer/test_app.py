@@ -51,7 +51,7 @@ def test_tokens_put_together_are_the_documents_sentences(client, explorer):
             "".join(t["before"] + t["text"] for t in s["tokens"] if not t["isSpecial"]) + s["rest"]
             for s in view["sentences"]
         ]
-        assert texts == explorer.subject.store.article(number)["sentences"]
+        assert texts == explorer.exhibit.store.article(number)["sentences"]
         assert sum(len(s["tokens"]) for s in view["sentences"]) == view["nTokens"]
         firsts = np.cumsum([0, *(len(s["tokens"]) for s in view["sentences"][:-1])])
         assert [s["first"] for s in view["sentences"]] == firsts.tolist()
@@ -61,7 +61,7 @@ def test_tokens_put_together_are_the_documents_sentences(client, explorer):
 def test_head_map_in_bytes_is_the_models_attention(make_explorer, stage):
     explorer = make_explorer(stage)
     client = TestClient(create_app(explorer), base_url="http://127.0.0.1")
-    model, example = explorer.subject.model, explorer.subject.store[1]
+    model, example = explorer.exhibit.model, explorer.exhibit.store[1]
     n = len(example.token_ids)
     record = model.new_record()
     model(
@@ -90,13 +90,9 @@ def test_thumbnails_are_one_small_map_a_head_each_up_to_full_brightness(client):
 def test_matches_in_bits_are_the_predicates_pairs(client, explorer):
     text = "same_sentence and not cls"
     content = client.get("/api/documents/2/matches", params={"predicate": text}).content
-    n = len(explorer.subject.store[2].token_ids)
+    n = len(explorer.exhibit.store[2].token_ids)
     found = np.unpackbits(np.frombuffer(content, dtype=np.uint8))[: n * n].reshape(n, n)
-    example = explorer.subject.store[2]
-    tokens = explorer._classes.read(
-        torch.from_numpy(example.token_ids), torch.from_numpy(example.sentence_ids)
-    )
-    assert (found == parse(text).mask(tokens).numpy()).all()
+    assert (found == parse(text).mask(explorer.exhibit.tokens(2)).numpy()).all()
 
 
 def test_relevance_of_everything_is_one_and_its_residual_nothing(client):
@@ -211,9 +207,9 @@ def test_cancelled_job_ends_without_a_result(explorer):
 
 
 def test_model_is_never_read_while_a_what_if_changes_it(client, explorer):
-    subject = explorer.subject
+    exhibit = explorer.exhibit
     is_locked = []
-    subject.model.register_forward_hook(lambda *_: is_locked.append(subject.lock.locked()))
+    exhibit.model.register_forward_hook(lambda *_: is_locked.append(exhibit.lock.locked()))
     client.get("/api/documents/3/thumbnails")
     wait(client, client.post("/api/relevance", json={"predicates": ["self"]}))
     prune = {"changes": [{"layer": 0, "head": 0, "change": "prune"}]}

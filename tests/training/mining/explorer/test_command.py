@@ -11,8 +11,8 @@ from service.errors import CheckpointError, DataError
 from training.fit.batches import make_batch
 from training.mining.decisions import Verdict
 from training.mining.explorer.command import explore
+from training.mining.explorer.exhibit import open_exhibit
 from training.mining.explorer.server import listen
-from training.mining.explorer.subject import open_subject
 from training.mining.importance import measure_importance
 from training.mining.predicates import parse
 
@@ -72,10 +72,10 @@ def test_decisions_over_other_documents_are_refused(run_copy, make_explorer):
 
 
 def test_documents_shown_are_never_those_held(tiny_run):
-    subject = open_subject(tiny_run, n_shown=100, n_held=100)
-    assert set(subject.shown).isdisjoint(subject.held)
-    assert [*subject.shown, *subject.held] == list(range(6))
-    assert len(subject.held) == 2
+    exhibit = open_exhibit(tiny_run, n_shown=100, n_held=100)
+    assert set(exhibit.shown).isdisjoint(exhibit.held)
+    assert [*exhibit.shown, *exhibit.held] == list(range(6))
+    assert len(exhibit.held) == 2
 
 
 def test_overview_is_read_back_and_that_of_another_model_is_not(make_explorer, run_copy):
@@ -101,10 +101,10 @@ def test_importance_goes_on_where_a_start_was_stopped(make_explorer, run_copy):
 
 def test_importance_is_that_of_the_mining_command(make_explorer):
     explorer = make_explorer()
-    model = explorer.subject.model.requires_grad_(True)
+    model = explorer.exhibit.model.requires_grad_(True)
     measured = [
-        measure_importance(model, make_batch(explorer.subject.store, np.array([number])))
-        for number in explorer.subject.shown
+        measure_importance(model, make_batch(explorer.exhibit.store, np.array([number])))
+        for number in explorer.exhibit.shown
     ]
     for name in ("taylor", "michel"):
         expected = np.mean([getattr(one, name) for one in measured], axis=0)

@@ -51,6 +51,7 @@ export class Figures {
   /** What was measured over all documents, by predicate. */
   takeMeasured(found) {
     Object.assign(this.#measured, found);
+    this.#onChange();
   }
 
   /** The predicates that stand out in a head: highest z over all heads, lift above 1. */

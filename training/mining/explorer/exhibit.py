@@ -6,28 +6,30 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from tokenizers import Tokenizer
 
 from service.errors import DataError
 from training.data.examples import ExampleStore
 from training.fit.checkpoint import load_model
-from training.mining.subject import to_dense
+from training.mining.subject import Source, open_token_classes, to_dense
+from training.mining.tokens import TokenClasses, Tokens
 from training.model.encoder import EncoderLayer
 from training.model.extractive_model import ExtractiveModel
-from training.recipe import read_recipe
-from training.run import Run, Stage
+from training.run import Run
 
 DocumentNumbers = npt.NDArray[np.int64]
 
 
-class Subject:
-    """A model under the eyes of a person, whole after `open_subject`.
+class Exhibit:
+    """A model under the eyes of a person, whole after `open_exhibit`.
 
     Args:
         name: of the stage, "teacher" or "student".
         model: in eval mode, in the dense form: every head has its map of attention.
         store: prepared validation examples.
         tokenizer: that of the run.
+        classes: of the tokenizer's vocabulary.
         folder: where what is computed once may be kept.
         n_shown: documents to look at; the store's first.
         n_held: documents that a what-if is measured on; the store's last, never among those shown.
@@ -47,6 +49,7 @@ class Subject:
         model: ExtractiveModel,
         store: ExampleStore,
         tokenizer: Tokenizer,
+        classes: TokenClasses,
         folder: Path,
         n_shown: int,
         n_held: int,
@@ -60,6 +63,7 @@ class Subject:
         self.model = model
         self.store = store
         self.tokenizer = tokenizer
+        self.classes = classes
         self.folder = folder
         self.lock = threading.Lock()
         n_held = min(n_held, max(1, len(store) // 3))
@@ -67,20 +71,27 @@ class Subject:
         self.shown: DocumentNumbers = np.arange(n_shown)
         self.held: DocumentNumbers = np.arange(len(store) - n_held, len(store))
 
+    def tokens(self, number: int) -> Tokens:
+        """The tokens of a document of the store as predicates see them."""
+        example = self.store[number]
+        return self.classes.read(
+            torch.from_numpy(example.token_ids), torch.from_numpy(example.sentence_ids)
+        )
+
     @property
     def source(self) -> str:
         """Where the documents came from."""
         return str(self.store.description["source"])
 
 
-def open_subject(
+def open_exhibit(
     run_path: Path,
     stage_name: str = "teacher",
     *,
     encoder: str | None = None,
     n_shown: int = 100,
     n_held: int = 60,
-) -> Subject:
+) -> Exhibit:
     """Open a model of a run.
 
     Args:
@@ -91,29 +102,29 @@ def open_subject(
         n_held: most documents to measure on, at least 1.
 
     Returns:
-        The subject; documents are read from disk when they are asked for.
+        The exhibit; documents are read from disk when they are asked for.
 
     Raises:
         DataError: no run folder, no prepared examples, or too few.
         RecipeError: its recipe cannot be read.
-        CheckpointError: the model is not fitted yet, or its pretrained encoder is another one.
+        CheckpointError: the model is not fitted yet, or its pretrained encoder or its
+            tokenizer is another one.
     """
-    run = Run(run_path)
-    if not run.recipe_path.exists():
+    if not Run(run_path).recipe_path.exists():
         raise DataError(
             f"expected the folder of a run, with recipe.toml in it, at {run_path}; make one with "
             f"`patsum prepare RECIPE --run {run_path}`"
         )
-    recipe = read_recipe(run.recipe_path)
-    _, store = run.open_examples(recipe.data)
-    stage: Stage = getattr(run, stage_name)
-    stage.read_result()
-    return Subject(
+    source = Source(run=run_path, stage=stage_name, encoder=encoder)
+    store, path = source.open_examples(), source.model_path()
+    model = to_dense(load_model(path, encoder)).requires_grad_(False)
+    return Exhibit(
         stage_name,
-        to_dense(load_model(stage.model_path, encoder)).requires_grad_(False),
+        model,
         store,
-        Tokenizer.from_file(str(run.tokenizer_path)),
-        stage.path / "explorer",
+        Tokenizer.from_file(str(source.tokenizer_path())),
+        open_token_classes(source, model),
+        path.parent / "explorer",
         n_shown,
         n_held,
     )
