@@ -1,9 +1,7 @@
 """The explorer's web server: the page, and what it asks, on one machine for one person."""
 
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -13,32 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-import service
 from service.errors import PatsumError, PredicateError
 from training.mining.decisions import Verdict
 from training.mining.explorer.explorer import Explorer, read_change
 from training.mining.explorer.head_change import Change
+from training.mining.explorer.page import page_router
 from training.model.patterns import Unmatched
 
-_OURS = Path(__file__).parent / "web"
-_SHARED = Path(service.__file__).parent / "web"
-_SHARED_NAMES = ("element.js", "icon.svg", "lit.css", "page.css")
-_MEDIA_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
-_HEADERS = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 _NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 PredicateText = Annotated[str, Field(min_length=1, max_length=2_000)]
@@ -110,37 +89,11 @@ def create_app(explorer: Explorer, hosts: tuple[str, ...] = ("127.0.0.1", "local
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_exception_handler(PatsumError, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
-    app.include_router(_page_router())
+    app.include_router(page_router())
     app.include_router(_document_router(explorer), prefix="/api")
     app.include_router(_job_router(explorer), prefix="/api")
     app.include_router(_board_router(explorer), prefix="/api")
     return app
-
-
-def _page_router() -> APIRouter:
-    """`/`, and `/web/NAME` for what it loads: ours, and what the service's page lends."""
-    router = APIRouter(include_in_schema=False)
-    paths = [*sorted(_OURS.iterdir()), *(_SHARED / name for name in _SHARED_NAMES)]
-    assets = {p.name: (p.read_bytes(), _MEDIA_TYPES[p.suffix]) for p in paths}
-
-    def answer(name: str, request: Request) -> Response:
-        if name not in assets:
-            raise HTTPException(404)
-        content, media_type = assets[name]
-        headers = {**_HEADERS, "ETag": f'"{hashlib.sha256(content).hexdigest()[:32]}"'}
-        if request.headers.get("if-none-match") == headers["ETag"]:
-            return Response(status_code=304, headers=headers)
-        return Response(content, headers=headers, media_type=media_type)
-
-    @router.get("/")
-    async def page(request: Request) -> Response:
-        return answer("index.html", request)
-
-    @router.get("/web/{name}")
-    async def asset(request: Request, name: str) -> Response:
-        return answer(name, request)
-
-    return router
 
 
 def _document_router(explorer: Explorer) -> APIRouter:

@@ -67,7 +67,7 @@ class Explorer:
         n_tokens = self.exhibit.store.n_tokens()
         held = [self._overview.rouge1[int(number)] for number in self.exhibit.held]
         return {
-            "run": self.exhibit.folder.parent.parent.name,
+            "run": self.exhibit.folder.resolve().parents[1].name,
             "stage": self.exhibit.name,
             "model": self._model_sha256[:12],
             "source": self.exhibit.source,
