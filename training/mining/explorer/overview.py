@@ -15,6 +15,7 @@ from training.mining.explorer.exhibit import Exhibit
 
 _FORMAT = 1
 _BATCH_TOKENS = 4_096
+_DOCUMENTS_AT_A_TIME = 32
 
 Logits = dict[int, npt.NDArray[np.float32]]
 
@@ -33,7 +34,9 @@ class Overview:
 
 
 def open_overview(exhibit: Exhibit, model_sha256: str, *, show_progress: bool = True) -> Overview:
-    """Read the overview of an exhibit, or compute it and keep it.
+    """Read the overview of an exhibit, or compute what of it is missing.
+
+    Some documents at a time are written down, so that a start that was stopped goes on there.
 
     Args:
         exhibit: the model and its documents.
@@ -41,42 +44,42 @@ def open_overview(exhibit: Exhibit, model_sha256: str, *, show_progress: bool = 
         show_progress: draw a bar on stderr while computing.
     """
     path = exhibit.folder / "overview.json"
-    key = {
-        "format": _FORMAT,
-        "model": model_sha256,
-        "source": exhibit.source,
-        "documents": [len(exhibit.shown), len(exhibit.held)],
-    }
-    kept = _read(path, key)
-    if kept is not None:
-        return kept
+    key = {"format": _FORMAT, "model": model_sha256, "source": exhibit.source}
+    overview = _read(path, key)
     numbers = np.concatenate([exhibit.shown, exhibit.held])
+    wanted = np.array([n for n in numbers if int(n) not in overview.logits], dtype=np.int64)
     with tqdm(
-        total=len(numbers),
+        total=len(wanted),
         desc=f"{exhibit.name} reads",
         unit=" documents",
-        disable=not show_progress,
+        disable=not (show_progress and len(wanted)),
     ) as bar:
-        logits = score_documents(
-            exhibit.model, exhibit.store, numbers, _BATCH_TOKENS, torch.device("cpu"), bar
-        )
-    rouge1 = {n: float(mean_rouge({n: logits[n]}, exhibit.store)[0]) for n in logits}
-    _write(path, key, Overview(logits, rouge1))
-    return Overview(logits, rouge1)
+        for at in range(0, len(wanted), _DOCUMENTS_AT_A_TIME):
+            some = wanted[at : at + _DOCUMENTS_AT_A_TIME]
+            logits = score_documents(
+                exhibit.model, exhibit.store, some, _BATCH_TOKENS, torch.device("cpu"), bar
+            )
+            overview.logits.update(logits)
+            for number, scored in logits.items():
+                rouge1 = mean_rouge({number: scored}, exhibit.store)[0]
+                overview.rouge1[number] = float(rouge1)
+            _write(path, key, overview)
+    return overview
 
 
-def _read(path: Path, key: dict[str, Any]) -> Overview | None:
+def _read(path: Path, key: dict[str, Any]) -> Overview:
+    """What is kept of this model; empty if the file cannot be read."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         if table["key"] != key:
-            return None
+            return Overview({}, {})
         rows = table["documents"]
         return Overview(
             {row["number"]: np.array(row["logits"], dtype=np.float32) for row in rows},
             {row["number"]: row["rouge1"] for row in rows},
         )
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # computed anew
+        return Overview({}, {})  # computed anew
 
 
 def _write(path: Path, key: dict[str, Any], overview: Overview) -> None:

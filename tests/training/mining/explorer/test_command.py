@@ -89,6 +89,17 @@ def test_overview_is_read_back_and_that_of_another_model_is_not(make_explorer, r
     assert path.read_text(encoding="utf-8") == kept
 
 
+def test_overview_goes_on_where_a_start_was_stopped(make_explorer, run_copy):
+    whole = make_explorer().describe()
+    path = run_copy / "teacher" / "explorer" / "overview.json"
+    table = json.loads(path.read_text(encoding="utf-8"))
+    assert [row["number"] for row in table["documents"]] == [0, 1, 2, 3, 4, 5]
+    path.write_text(json.dumps({**table, "documents": table["documents"][:3]}), encoding="utf-8")
+    assert make_explorer().describe() == whole
+    again = json.loads(path.read_text(encoding="utf-8"))
+    assert len(again["documents"]) == 6
+
+
 def test_importance_goes_on_where_a_start_was_stopped(make_explorer, run_copy):
     whole = make_explorer().describe()["importance"]
     path = run_copy / "teacher" / "explorer" / "importance.jsonl"

@@ -21,6 +21,7 @@ export class JobBar {
   }
 
   #show({ number, title, state, done, total, seconds }) {
+    if (state === "waiting" && !this.#box.hidden && this.#number !== number) return; // its turn comes
     this.#number = number;
     this.#box.hidden = false;
     document.getElementById("job-title").textContent = title;
