@@ -87,10 +87,10 @@ def importance(
 ) -> None:
     """Say how much each head of a model matters to its loss on validation documents.
 
-    RUN is the folder of a run; --checkpoint and --examples do without one. Two scores a head: Taylor
-    (Molchanov 2019), by the weights of the head, and Michel 2019, by a gate on what it gives. Each
-    is taken document by document in eval mode, and averaged, with a bootstrap interval. Ctrl-C
-    reports on the documents so far.
+    RUN is the folder of a run; --checkpoint and --examples do without one. Two scores a head:
+    Taylor (Molchanov 2019), by the weights of the head, and Michel 2019, by a gate on what it
+    gives. Each is taken document by document in eval mode, and averaged, with a bootstrap interval.
+    Ctrl-C reports on the documents so far.
     """
     from training.mining.importance import measure_importance, summarize_importance
     from training.mining.subject import Source, open_subject
@@ -171,13 +171,13 @@ def relevance(
     min_lift: float,
     min_z: float,
 ) -> None:
-    """Say what each head of a model looks at on validation documents.
+    r"""Say what each head of a model looks at on validation documents.
 
     RUN is the folder of a run; --checkpoint, --examples and --tokenizer do without one. Every
-    predicate of the library, and each of yours, is measured in every head: global relevance (GR, the
-    share of attention inside the predicate) with a bootstrap interval over documents, its lift over
-    uniform attention and its z-score over all heads. What no accepted pattern explains is shown as
-    well. Ctrl-C reports on the documents so far.
+    predicate of the library, and each of yours, is measured in every head: global relevance (GR,
+    the share of attention inside the predicate) with a bootstrap interval over documents, its lift
+    over uniform attention and its z-score over all heads. What no accepted pattern explains is
+    shown as well. Ctrl-C reports on the documents so far.
 
     \b
     Predicates say where a token i may look:

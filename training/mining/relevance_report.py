@@ -81,8 +81,8 @@ class RelevanceReport:
     def _predicate_lines(self) -> Iterator[str]:
         limits = self.thresholds
         yield (
-            f"a head carries a predicate when its z over all heads is at least {limits.z:g}, and the "
-            f"low end of its GR at least {limits.gr:g} and {limits.lift:g} x uniform"
+            f"a head carries a predicate when its z over all heads is at least {limits.z:g}, and "
+            f"the low end of its GR at least {limits.gr:g} and {limits.lift:g} x uniform"
         )
         width = max(len(str(one.predicate)) for one in self.predicates)
         head = f"  {'predicate':<{width}}  uniform  carriers  highest  GR [95 % interval]"
@@ -121,8 +121,8 @@ class RelevanceReport:
     def _residual_lines(self) -> Iterator[str]:
         accepted = ", ".join(map(str, self.accepted))
         yield (
-            f"attention outside every accepted pattern ({accepted}), in %; uniform attention leaves "
-            f"{100 * self.uniform_unexplained:.1f}"
+            f"attention outside every accepted pattern ({accepted}), in %; uniform attention "
+            f"leaves {100 * self.uniform_unexplained:.1f}"
         )
         yield from HeadGrid.of(100 * self.unexplained.mean).to_lines(".1f")
 
