@@ -2,6 +2,8 @@
 
 import { paint } from "./attention.js";
 
+const MOST_PIXELS = 256; // of an edge: as large as it is shown
+
 export class HeadMap {
   #canvas = document.getElementById("map");
   #attention = null;
@@ -28,16 +30,29 @@ export class HeadMap {
       paint(this.#canvas, 1, 1, () => 0);
       return;
     }
-    const { n } = attention;
-    const top = attention.largest || 1;
-    paint(this.#canvas, n, n, (place) => {
-      return 255 * Math.sqrt(attention.weight(Math.floor(place / n), place % n) / top);
-    });
+    const size = Math.min(attention.n, MOST_PIXELS);
+    const shares = shrink(attention, size);
+    paint(this.#canvas, size, size, (place) => 255 * Math.sqrt(shares[place]));
     if (token === null) return;
     const context = this.#canvas.getContext("2d");
     context.fillStyle = getComputedStyle(this.#canvas).getPropertyValue("--reason");
     context.globalAlpha = 0.45;
-    if (direction === "from") context.fillRect(0, token - 1, n, 3);
-    else context.fillRect(token - 1, 0, 3, n);
+    const at = Math.floor((token * size) / attention.n) - 1;
+    if (direction === "from") context.fillRect(0, at, size, 3);
+    else context.fillRect(at, 0, 3, size);
   }
+}
+
+/** Shares of the largest weight, size * size; a pixel takes the largest under it, or lines would fade. */
+function shrink(attention, size) {
+  const shares = new Float32Array(size * size);
+  const top = attention.largest || 1;
+  for (let i = 0; i < attention.n; i += 1) {
+    const row = Math.floor((i * size) / attention.n) * size;
+    for (let j = 0; j < attention.n; j += 1) {
+      const place = row + Math.floor((j * size) / attention.n);
+      shares[place] = Math.max(shares[place], attention.weight(i, j) / top);
+    }
+  }
+  return shares;
 }
