@@ -24,7 +24,7 @@ def serve(explorer: Explorer, host: str, port: int, tell: Callable[[str], object
     """
     with listen(host, port) as listener:
         bound = listener.getsockname()[1]
-        tell(f"http://{host}:{bound}/ shows {explorer.exhibit.name} of {explorer.exhibit.folder}")
+        tell(f"http://{host}:{bound}/ shows the model in {explorer.exhibit.folder.parent}")
         tell(f"Decisions go to {explorer.board.path}. Ctrl-C ends.")
         app = create_app(explorer, ("127.0.0.1", "localhost", host))
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)

@@ -62,6 +62,7 @@ def page(browser, make_explorer, color_scheme, stage):
         page.goto(url)
         page.wait_for_selector("body[data-ready]")
         page.n_refusals = 0
+        page.explorer = explorer
         yield page
         context.close()
     assert [url_asked for url_asked in asked if not url_asked.startswith(url)] == []
@@ -163,6 +164,20 @@ def test_rejection_measures_first_and_can_be_taken_back(page, run_copy):
     expect(page.locator("#board")).to_be_hidden()
     table = json.loads((run_copy / "decisions.json").read_text(encoding="utf-8"))
     assert table["decisions"] == []
+
+
+def test_what_if_shows_how_far_it_is_and_can_be_cancelled(page):
+    page.click("#head-0-1")
+    page.select_option("#change", "prune")
+    with page.explorer.exhibit.lock:  # the model is busy: the job cannot get on
+        page.click("#try")
+        expect(page.locator("#job-title")).to_have_text("What if: prune layer 0, head 1")
+        expect(page.locator("#job-count")).to_contain_text("0 of 2")
+        page.click("#job-cancel")
+    expect(page.locator("#job")).to_be_hidden()
+    expect(page.locator("#results")).to_be_hidden()
+    page.click("#try")
+    expect(page.locator("#results tbody tr")).to_have_count(1)
 
 
 @pytest.mark.parametrize("stage", ["student"])
