@@ -6,6 +6,7 @@
     ├── BundleError        a bundle folder is missing, corrupt or of another format
     ├── DataError          a data file is missing, empty or malformed
     ├── RecipeError        a recipe has an unknown key or a value of the wrong kind
+    ├── PredicateError     a predicate over token pairs does not follow its grammar
     ├── CheckpointError    a checkpoint is missing, or belongs to another model
     ├── TrainingError      a fit diverged: its loss or its scores are no longer finite
     ├── ExportError        an exported model failed its verification
@@ -52,6 +53,21 @@ class DataError(PatsumError):
 
 class RecipeError(PatsumError):
     """A recipe has an unknown key or a value of the wrong kind."""
+
+
+class PredicateError(PatsumError):
+    """A predicate over token pairs does not follow its grammar.
+
+    Attributes:
+        source: the text of the predicate.
+        position: place of the offending character in it, from 0; its length where the text ends too
+            early.
+    """
+
+    def __init__(self, message: str, source: str, position: int) -> None:
+        super().__init__(message)
+        self.source = source
+        self.position = position
 
 
 class CheckpointError(PatsumError):

@@ -88,7 +88,7 @@ class TextEncoder:
         self._tokenizer = tokenizer
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-        self._cls_id, self._sep_id = _find_cls_and_sep(tokenizer)
+        self._cls_id, self._sep_id = find_cls_and_sep(tokenizer)
 
     def encode(self, text: str) -> Encoded:
         """Encode the leading sentences of a text that fit into `max_tokens`.
@@ -147,7 +147,12 @@ class TextEncoder:
         return digest.hexdigest()
 
 
-def _find_cls_and_sep(tokenizer: Tokenizer) -> tuple[int, int]:
+def find_cls_and_sep(tokenizer: Tokenizer) -> tuple[int, int]:
+    """Find the ids of the tokens that open and close a sentence.
+
+    Raises:
+        BundleError: the tokenizer has no such pair.
+    """
     for cls_name, sep_name in _CLS_SEP_NAMES:
         cls_id, sep_id = tokenizer.token_to_id(cls_name), tokenizer.token_to_id(sep_name)
         if cls_id is not None and sep_id is not None:

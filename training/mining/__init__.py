@@ -1,1 +1,1 @@
-"""Mining: which heads matter, which patterns they carry, and what a person decided about them."""
+"""Pattern mining: which heads matter, and what each of them looks at."""

@@ -1,0 +1,211 @@
+"""The explorer as a person meets it: a real Chromium, a real server, a tiny run."""
+
+import json
+import os
+import shutil
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.live_server import serve_live
+from tests.web.test_looks import find_faults
+from training.mining.explorer.app import create_app
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+IS_BLANK = """canvas => {
+  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  return !data.some((value, place) => place % 4 === 3 && value > 0);
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        reason = "expected chromium on PATH, found none; install it (Debian: chromium)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    expect.set_options(timeout=60_000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def color_scheme():
+    """What the browser prefers; a test may want another."""
+    return "light"
+
+
+@pytest.fixture
+def stage():
+    """Which model of the run is looked into."""
+    return "teacher"
+
+
+@pytest.fixture
+def page(browser, make_explorer, color_scheme, stage):
+    """The page on the tiny run; at the end nothing may have left the server, or gone wrong."""
+    explorer = make_explorer(stage)
+    with serve_live(create_app(explorer), is_service=False) as url:
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 800}, color_scheme=color_scheme
+        )
+        asked, complaints = [], []
+        context.on("request", lambda request: asked.append(request.url))
+        context.on("console", lambda message: complaints.append(message.text))
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(url)
+        page.wait_for_selector("body[data-ready]")
+        page.n_refusals = 0
+        page.explorer = explorer
+        yield page
+        context.close()
+    assert [url_asked for url_asked in asked if not url_asked.startswith(url)] == []
+    refused = [c for c in complaints if c.startswith("Failed to load resource")]
+    assert [c for c in complaints if c not in refused] == []
+    assert len(refused) == page.n_refusals
+
+
+def find_our_faults(page):
+    """Names, references, contrast, width; the explorer needs no navigation."""
+    return [fault for fault in find_faults(page) if fault != "nav"]
+
+
+def brightness(page):
+    """The level of each token, in percent."""
+    return page.locator(".token").evaluate_all(
+        "all => all.map(token => parseInt(token.style.getPropertyValue('--level')))"
+    )
+
+
+def test_person_finds_a_pattern_tries_it_and_accepts_it(page, run_copy):
+    # A document.
+    page.click("#documents > summary")
+    page.click("[data-document='2']")
+    expect(page.locator("#document-name")).to_contain_text("2 ·")
+    assert page.locator(".cell canvas").count() == 8
+    assert not page.locator("#head-0-0 canvas").evaluate(IS_BLANK)
+
+    # A head and a token: something is brightest, and the map is drawn.
+    page.click("#head-1-2")
+    expect(page.locator("#head-heading")).to_have_text("Layer 1, head 2")
+    page.locator(".token").nth(2).click()
+    expect(page.locator("#token-says")).to_contain_text("looks at")
+    assert max(brightness(page)) == 100
+    assert not page.locator("#map").evaluate(IS_BLANK)
+    looked_from = brightness(page)
+    page.select_option("#direction", "to")
+    assert brightness(page) != looked_from
+    page.select_option("#direction", "from")
+
+    # A predicate with a mistake, then without.
+    page.fill("#predicate", "previous or bananas")
+    expect(page.locator("#predicate-error")).to_contain_text("column 13")
+    page.n_refusals += 1
+    page.fill("#predicate", "previous or next")
+    expect(page.locator("#predicate-error")).to_be_hidden()
+    expect(page.locator(".token.match")).to_have_count(2)
+    matches = page.locator(".token.match").evaluate_all("all => all.map(t => t.dataset.token)")
+    assert matches == ["1", "3"]
+    expect(page.locator("#head-1-2 .figure")).not_to_be_empty()
+
+    # Measured on all documents.
+    page.click("#measure")
+    expect(page.locator("#predicate-figures")).to_contain_text("Measured on 4 documents")
+    expect(page.locator("#head-figures")).to_contain_text("GR over 4 documents")
+
+    # What if the head could look nowhere else?
+    page.click("#try")
+    row = page.locator("#results tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("mask 1·2 to previous or next")
+
+    # Yes.
+    page.fill("#note", "both neighbours")
+    page.click("#accept")
+    expect(page.locator("#board .chip")).to_have_text("1·2×")
+    expect(page.locator("#head-1-2")).to_have_attribute("data-verdict", "accepted")
+    table = json.loads((run_copy / "decisions.json").read_text(encoding="utf-8"))
+    (decision,) = table["decisions"]
+    assert (decision["layer"], decision["head"], decision["verdict"]) == (1, 2, "accepted")
+    assert (decision["pattern"], decision["note"]) == ("previous or next", "both neighbours")
+    assert decision["evidence"]["n_documents"] == 4
+    assert table["documents"]["numbers"] == [0, 2]
+
+    # What is left unexplained is less there than it was.
+    page.select_option("#colour", "residual")
+    expect(page.locator("#grid-note")).to_contain_text("no accepted pattern explains")
+
+
+def test_keyboard_goes_from_head_to_head_and_from_token_to_token(page):
+    page.focus("#head-0-0")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator("#head-heading")).to_have_text("Layer 1, head 1")
+    page.locator(".token").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator(".token.picked")).to_have_attribute("data-token", "1")
+
+
+def test_rejection_measures_first_and_can_be_taken_back(page, run_copy):
+    page.fill("#predicate", "lead(2)")
+    expect(page.locator("#predicate-says")).to_contain_text("first 2 sentences")
+    page.click("#head-0-1")
+    page.click("#reject")
+    expect(page.locator("#board .chip.rejected")).to_have_text("0·1×")
+    page.click("#board .remove")
+    expect(page.locator("#board")).to_be_hidden()
+    table = json.loads((run_copy / "decisions.json").read_text(encoding="utf-8"))
+    assert table["decisions"] == []
+
+
+def test_what_if_shows_how_far_it_is_and_can_be_cancelled(page):
+    page.click("#head-0-1")
+    page.select_option("#change", "prune")
+    with page.explorer.exhibit.lock:  # the model is busy: the job cannot get on
+        page.click("#try")
+        expect(page.locator("#job-title")).to_have_text("What if: prune layer 0, head 1")
+        expect(page.locator("#job-count")).to_contain_text("0 of 2")
+        page.click("#job-cancel")
+    expect(page.locator("#job")).to_be_hidden()
+    expect(page.locator("#results")).to_be_hidden()
+    page.click("#try")
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+
+
+@pytest.mark.parametrize("stage", ["student"])
+def test_library_is_measured_in_one_go_and_a_head_names_the_pattern_that_it_carries(page):
+    page.click("#head-1-1")
+    expect(page.locator("#head-pattern")).to_have_text("carries next_token")
+    page.click("#measure-library")
+    page.locator("#best-list").get_by_text("next", exact=True).click()
+    assert page.input_value("#predicate") == "next"
+    expect(page.locator("#head-figures")).to_contain_text("GR over 4 documents100.0 %")
+    page.select_option("#colour", "taylor")
+    expect(page.locator("#grid-note")).to_contain_text("by Taylor")
+    figures = page.locator(".cell .figure").all_text_contents()
+    assert sum(map(float, figures)) == pytest.approx(100, abs=0.5)
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_every_part_is_named_readable_and_inside_the_window(page, color_scheme):
+    assert find_our_faults(page) == []
+    page.click("#documents > summary")
+    assert find_our_faults(page) == []
+    page.click("[data-document='1']")
+    page.click("#head-0-3")
+    page.fill("#predicate", "same_sentence")
+    page.click("#accept")
+    expect(page.locator("#board .chip")).to_have_count(1)
+    page.click("#try")
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+    for token in (0, 5):
+        page.locator(".token").nth(token).click()
+        assert find_our_faults(page) == []

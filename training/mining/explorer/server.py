@@ -1,0 +1,45 @@
+"""The process of the explorer: one uvicorn server that ends at Ctrl-C."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from service.errors import DataError
+from training.mining.explorer.app import create_app
+from training.mining.explorer.explorer import Explorer
+
+
+def serve(explorer: Explorer, host: str, port: int, tell: Callable[[str], object]) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Args:
+        explorer: what to serve.
+        host: address to listen on.
+        port: to listen on; 0 for any that is free.
+        tell: is given a line with the page's address once the server listens.
+
+    Raises:
+        DataError: the address cannot be listened on.
+    """
+    with listen(host, port) as listener:
+        bound = listener.getsockname()[1]
+        tell(f"http://{host}:{bound}/ shows the model in {explorer.exhibit.folder.parent}")
+        tell(f"Decisions go to {explorer.board.path}. Ctrl-C ends.")
+        app = create_app(explorer, ("127.0.0.1", "localhost", host))
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind a socket.
+
+    Raises:
+        DataError: the address cannot be listened on.
+    """
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise DataError(
+            f"expected a free port at {host}:{port}: {error.strerror}; choose another with --port"
+        ) from error
