@@ -27,9 +27,15 @@ def attention_maps(
     record = model.new_record()
     with torch.inference_mode():
         model(token_ids[None], sentence_ids[None], record)
-    for layer, kept in zip(model.encoder.layers, record.token_layers, strict=True):
-        yield _in_head_order(layer.attention, kept)
+    for attention, kept in zip(attention_layers(model), record.token_layers, strict=True):
+        yield _in_head_order(attention, kept)
         kept.weights.clear()
+
+
+def attention_layers(model: ExtractiveModel) -> list[PatternedAttention]:
+    """The attention of each token layer."""
+    layers = [layer.attention for layer in model.encoder.layers]
+    return [attention for attention in layers if isinstance(attention, PatternedAttention)]
 
 
 def _in_head_order(attention: PatternedAttention, record: AttentionRecord) -> Tensor:

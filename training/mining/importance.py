@@ -24,6 +24,7 @@ from training.evaluate.rank_agreement import kendall_tau
 from training.evaluate.significance import mean_intervals
 from training.fit.batches import Batch
 from training.fit.losses import label_loss
+from training.mining.attention_maps import attention_layers
 from training.mining.head_grid import HeadGrid
 from training.mining.heat_map import HeatMap, draw_heat_maps
 from training.model.attention import PatternedAttention
@@ -62,7 +63,7 @@ def measure_importance(model: ExtractiveModel, batch: Batch) -> DocumentImportan
     record = model.new_record()
     logits = model(batch.token_ids, batch.sentence_ids, record)
     loss = label_loss(logits, batch, soft_weight=0.0)
-    attentions = [layer.attention for layer in model.encoder.layers]
+    attentions = attention_layers(model)
     matrices = [matrix.weight for a in attentions for matrix in (a.query, a.key, a.value, a.output)]
     outputs = [kept.gathered for kept in record.token_layers if kept.gathered is not None]
     # Fixed heads have no use for Q and K: a gradient of zero.
