@@ -21,15 +21,15 @@ from containers import Container, run_container
 MAX_START_S = 60
 MAX_STOP_S = 60
 MAX_REST_MIB = 200
-MAX_DOCUMENT_MIB = 200
+MAX_DOCUMENT_MIB = 320
 """What docs/operations.md, "Sizing", promises: at rest, and for each document that is worked on."""
 TEXT = (
     "The harbour reopened on Monday after six weeks of repairs. The January storm had torn away "
     "forty metres of the breakwater. The work cost two million pounds. The mayor was pleased."
 )
 
-FULL_TEXT = " ".join(f"{TEXT} That was report {i} from the harbour." for i in range(60))
-"""A document of more than the 2,048 tokens that the model reads."""
+FULL_TEXT = " ".join(f"{TEXT} That was report {i} from the harbour." for i in range(570))
+"""A document of nearly the 125,000 characters that a request may have."""
 
 
 def fetch(url: str, body: dict[str, object] | None = None) -> tuple[int, str]:
