@@ -171,7 +171,7 @@ def relevance(
     min_lift: float,
     min_z: float,
 ) -> None:
-    r"""Say what each head of a model looks at on validation documents.
+    """Say what each head of a model looks at on validation documents.
 
     RUN is the folder of a run; --checkpoint, --examples and --tokenizer do without one. Every
     predicate of the library, and each of yours, is measured in every head: global relevance (GR,
@@ -185,7 +185,7 @@ def relevance(
       cls  sep  punctuation  number  stopword  word  both_cls
     joined by and, or, not and brackets, as in
       same_token and not (cls or sep)
-    """
+    """  # noqa: D301 - click looks for the character itself, to keep the lines as they are
     from training.mining.candidates import PAPER, candidate_predicates
     from training.mining.relevance import Thresholds, measure_relevance
     from training.mining.relevance_report import report_relevance

@@ -13,6 +13,8 @@ _CELL_HEIGHT: Final = 24
 _LEFT: Final = 52
 _TOP: Final = 46
 _GAP: Final = 28
+_STRONG: Final = 0.68  # share of the highest from which white reads better than ink
+_LONG: Final = 70  # characters of a title that needs a smaller type
 
 _STYLE: Final = """
   svg { --ink: #1f2937; --faint: #6b7280; --fill: #1d4ed8; --ground: #ffffff }
@@ -21,6 +23,7 @@ _STYLE: Final = """
   }
   text { font: 12px Helvetica, Arial, "DejaVu Sans", sans-serif; fill: var(--ink) }
   .title { font-size: 14px; font-weight: bold }
+  .long { font-size: 11px }
   .axis { fill: var(--faint) }
   .cell { fill: var(--fill) }
   .strong { fill: #ffffff }
@@ -78,7 +81,8 @@ def draw_heat_maps(maps: Sequence[HeatMap], n_columns: int) -> str:
 def _draw(one: HeatMap) -> Iterator[str]:
     n_layers, n_heads = one.values.shape
     highest = max(float(one.values.max()), 1e-12)
-    yield f'<text class="title" x="8" y="20">{escape(one.title)}</text>'
+    kind = "title long" if len(one.title) > _LONG else "title"
+    yield f'<text class="{kind}" x="8" y="20">{escape(one.title)}</text>'
     for head in range(n_heads):
         x = _LEFT + (head + 0.5) * _CELL_WIDTH
         yield f'<text class="axis" x="{x}" y="{_TOP - 7}" text-anchor="middle">{head}</text>'
@@ -101,7 +105,7 @@ def _draw_cell(one: HeatMap, layer: int, head: int, share: float) -> Iterator[st
     size = f'x="{x}" y="{y}" width="{_CELL_WIDTH}" height="{_CELL_HEIGHT}"'
     yield f'<rect class="cell" {size} fill-opacity="{share:.3f}"/>'
     yield f'<rect class="frame" {size}/>'
-    kind = ' class="strong"' if share > 0.6 else ""
+    kind = ' class="strong"' if share > _STRONG else ""
     yield (
         f'<text{kind} x="{x + _CELL_WIDTH / 2}" y="{y + 16}" text-anchor="middle">'
         f"{one.values[layer, head]:{one.form}}</text>"

@@ -108,7 +108,7 @@ def measure_relevance(
     inside = np.stack(layers).transpose(2, 0, 1)  # P+1 L H
     return DocumentRelevance(
         inside=inside[:-1],
-        unexplained=1.0 - inside[-1] / len(tokens),
+        unexplained=(1.0 - inside[-1] / len(tokens)).clip(min=0.0),  # rounding may pass 1
         n_pairs=masks.sum(dim=(1, 2)).double().numpy(),
         n_rows=masks.any(dim=-1).sum(dim=-1).double().numpy(),
         n_accepted_pairs=int(explained.sum()),

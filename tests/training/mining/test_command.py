@@ -154,3 +154,12 @@ def test_neither_run_nor_out_is_refused(run):
     result = CliRunner().invoke(importance, ["--checkpoint", str(checkpoint)])
     assert result.exit_code == 2
     assert "give a RUN folder, or --out FOLDER" in result.output
+
+
+def test_help_lists_the_predicates_line_by_line_and_gives_an_example():
+    output = call(relevance, "--help")
+    assert (
+        "  joined by and, or, not and brackets, as in\n    same_token and not (cls or sep)\n"
+        in output
+    )
+    assert "Example: patsum relevance runs/news" in output

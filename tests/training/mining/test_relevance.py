@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from tests.tiny_bundle import tiny_tokenizer
 from tests.tiny_model import INTRA, MATCHING, NEXT, PREVIOUS, tiny_model
-from tests.training.mining.test_predicates import TOKENS, predicates, read
+from tests.token_pairs import TOKENS, predicates, read
 from training.fit.batches import make_batch
 from training.mining.attention_maps import attention_maps
 from training.mining.candidates import LIBRARY, PAPER, candidate_predicates
