@@ -166,6 +166,7 @@ def tiny_manifest(fingerprint):
             "heads": 4,
             "document_layers": 1,
             "unmatched": "self",
+            "fixed": ["previous_token", "next_token"],
             "patterns": [[*PATTERN_NAMES[:3], None]],
             "pattern_names": list(PATTERN_NAMES),
             "weights": "float32",

@@ -118,3 +118,24 @@ def test_file_name_cannot_leave_the_folder(fields, path):
     path.write_text(json.dumps(fields), encoding="utf-8")
     with pytest.raises(BundleError, match="wrong field files"):
         read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "fixed", "is_linear"),
+    [
+        (["intra_sentence", "next_token"], ["next_token"], True),
+        (["matching_token", "next_token"], ["matching_token", "next_token"], True),
+        (["matching_token", "next_token"], ["next_token"], False),
+        (["intra_sentence", None], ["next_token"], False),
+    ],
+)
+def test_cost_grows_with_the_text_alone_where_no_head_looks_at_all_pairs(
+    fields, patterns, fixed, is_linear
+):
+    fields["model"] |= {"heads": 2, "layers": 1, "patterns": [patterns], "fixed": fixed}
+    assert Manifest.model_validate_json(json.dumps(fields)).model.is_linear is is_linear
+
+
+def test_bundle_of_before_names_no_fixed_patterns(fields):
+    del fields["model"]["fixed"]
+    assert Manifest.model_validate_json(json.dumps(fields)).model.fixed == ("previous_token", "next_token")
