@@ -22,14 +22,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bench.command_line import run_command
 from bench.encoder_graph import INPUTS, export_int8
-from bench.engine_time import encode_exactly
+from bench.engine_time import N_WARM_UP, encode_exactly
 from bench.statistics import quantile
+from service.errors import InputError
 from service.inference.bundle import Bundle, embedded_bundle_path
 from service.inference.engine import Engine
 from service.text.encode import Encoded
 
 _PEAK_SHAPE = (2_048, 1_024, 1_024)
-_N_WARM_UP = 3
 _FIRST_WORD = 1_000
 """A token id that every BERT vocabulary has; which one does not change the time."""
 
@@ -94,8 +94,23 @@ def measure_peak(threads: int, n_runs: int) -> float:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     session = _open(model.SerializeToString(), threads)
     a = generator.integers(0, 256, (rows, inner)).astype(np.uint8)
-    seconds = [_time(lambda: session.run(None, {"a": a})) for _ in range(_N_WARM_UP + n_runs)]
+    seconds = [_time(lambda: session.run(None, {"a": a})) for _ in range(N_WARM_UP + n_runs)]
     return rows * inner * columns / min(seconds)
+
+
+def read_lengths(text: str) -> tuple[int, ...]:
+    """Read lengths such as 512,2048.
+
+    Raises:
+        click.BadParameter: not whole numbers from 3, joined by commas.
+    """
+    try:
+        lengths = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        lengths = ()
+    if not lengths or min(lengths) < 3:
+        raise click.BadParameter(f"expected whole numbers from 3 such as 512,2048, got {text!r}")
+    return lengths
 
 
 @click.command(epilog="Example: python -m bench.roofline --encoder all-MiniLM-L6-v2 --tokens 512")
@@ -106,20 +121,29 @@ def measure_peak(threads: int, n_runs: int) -> float:
 )
 @click.option("--encoder", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="BERT-like encoder to compare with, at 512 tokens.")  # fmt: skip
-@click.option("--tokens", default="512,2048,8192", show_default=True, help="Lengths of documents.")
+@click.option(
+    "--tokens",
+    default="512,2048,8192",
+    show_default=True,
+    callback=lambda _context, _option, value: read_lengths(value),
+    help="Lengths of documents, each at least 3.",
+)
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option("--runs", type=click.IntRange(min=3), default=30, show_default=True)
 def roofline(
-    bundle: Path | None, encoder: Path | None, tokens: str, threads: int, runs: int
+    bundle: Path | None, encoder: Path | None, tokens: tuple[int, ...], threads: int, runs: int
 ) -> None:
     """Measure the share of the int8 peak that the engine reaches, and its time a token."""
     opened = Bundle(bundle or embedded_bundle_path())
+    most = opened.encoder.settings.max_tokens
+    if max(tokens) > most:
+        raise InputError(f"expected lengths up to {most}, which the model reads, got {max(tokens)}")
     graph = onnx.load(opened.model_path)
     engine = Engine(opened, threads)
     peak = measure_peak(threads, runs)
     click.echo(f"{opened.version}, {threads} threads; int8 peak {peak / 1e9:.0f} G multiply-adds/s")
     click.echo("tokens   ms (median)   µs a token   G int8   G float   share of the peak")
-    for n_tokens in map(int, tokens.split(",")):
+    for n_tokens in tokens:
         document = encode_exactly(opened, n_tokens, seed=0)
         work = count_work(graph, document)
         seconds = _median_s(lambda document=document: engine.run(document), runs)  # type: ignore[misc]
@@ -141,9 +165,9 @@ def _compare(bundle: Bundle, engine: Engine, encoder: Path, threads: int, runs: 
     arrays = dict(zip(INPUTS, (ids, np.ones_like(ids), np.zeros_like(ids)), strict=True))
     inputs = {tensor.name: arrays[tensor.name] for tensor in session.get_inputs()}
     ours, theirs = [], []
-    for run in range(_N_WARM_UP + runs):
+    for run in range(N_WARM_UP + runs):
         pair = _time(lambda: engine.run(document)), _time(lambda: session.run(None, inputs))
-        if run >= _N_WARM_UP:
+        if run >= N_WARM_UP:
             ours.append(pair[0])
             theirs.append(pair[1])
     medians = [quantile(sorted(seconds), 0.5).estimate for seconds in (ours, theirs)]
@@ -154,7 +178,7 @@ def _compare(bundle: Bundle, engine: Engine, encoder: Path, threads: int, runs: 
 
 
 def _median_s(run: Callable[[], object], runs: int) -> float:
-    seconds = [_time(run) for _ in range(_N_WARM_UP + runs)][_N_WARM_UP:]
+    seconds = [_time(run) for _ in range(N_WARM_UP + runs)][N_WARM_UP:]
     return quantile(sorted(seconds), 0.5).estimate
 
 
@@ -167,6 +191,8 @@ def _time(run: Callable[[], object]) -> float:
 def _open(graph: str | bytes, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
+    options.use_deterministic_compute = True  # as in the engine
+    options.enable_mem_pattern = False
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

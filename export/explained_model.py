@@ -105,7 +105,7 @@ class ExplainedModel(nn.Module):
         matching = self._matching_attention(record, layout)
         if document is None and matching is None:
             places = torch.arange(layout.starts.shape[0])
-            document = (places[None, :] == places[:, None]).to(self.get_buffer("gram_0").dtype)
+            document = (places[None, :] == places[:, None]).float()
         first = document if document is not None else matching
         second = matching if matching is not None else document
         assert first is not None

@@ -82,6 +82,7 @@ def pack_bundle(
         "encoder": {
             "max_tokens": settings.max_tokens,
             "max_sentence_tokens": settings.max_sentence_tokens,
+            "max_sentences": settings.max_sentences,
         },
         "fingerprint": encoder_files.open().fingerprint(),
         "model": _describe_model(model.config, pattern_names(model), weights),

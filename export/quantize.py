@@ -4,7 +4,7 @@ onnxruntime's own dynamic quantization takes one scale for whatever a tensor hol
 outlier moves every other token's numbers, and a head that must not see a token would still feel it.
 Ours fixes the scale of an activation beforehand, on training documents:
 
-    q[t] = round(x[t] / s) + z        s, z from the calibration; cut to 0..255    uint8
+    q[t] = round(x[t] / d / s) + z    d below; s, z from the calibration; 0..255  uint8
     y[t] = s * c * ((q - z) @ w + b)  c = one scale an output channel             int32, then float
 
 so that what a token's numbers become depends on that token alone, in int8 as in float. What lies
@@ -50,9 +50,12 @@ _SCALE_SHARES = tuple(np.linspace(1.0, 0.6, 21))
 _TABLE_LEVELS = 127
 _ACTIVATION_LEVELS = 255
 _ACTIVATION_SHARES = tuple(np.linspace(1.0, 0.3, 29))
-# Of an activation's rows every fourteenth is kept to choose its scale by: enough, little memory.
-_SAMPLE_STEP = 14
+# Rows of an activation that one document gives to choose a scale by, from all over it: all
+# sentences of an article, and a tenth of its tokens.
+_SAMPLE_ROWS = 64
+# Below it a channel holds nothing, and a quotient of two nothings would be noise.
 _LEAST_CHANNEL = 1e-5
+_MOST_BIAS = 2**30
 MIN_MATRIX = 2_049
 """Numbers in a matrix from which on int8 saves anything worth its rounding."""
 MIN_TABLE = 16_384
@@ -99,7 +102,6 @@ def quantize(source: Path, target: Path, documents: Sequence[Inputs]) -> onnx.Mo
             matrix = numpy_helper.to_array(weights[node.input[1]])
             matrix = matrix * channels.get(x, np.ones(1, dtype=np.float32))[:, None]
             nodes += _multiply(graph, node, matrix, weights, scales[x], biases.get(node.output[0]))
-            replaced.add(node.input[1])
         elif table is not None and _is_large(table, MIN_TABLE):
             nodes += _look_up(node, graph, table, is_new=table.name not in replaced)
             replaced.add(table.name)
@@ -152,7 +154,8 @@ def _sample_activations(
     kept: dict[str, list[Float32]] = {name: [] for name in names}
     for document in documents:
         for name, found in zip(names, session.run(names, dict(document)), strict=True):
-            kept[name].append(found.reshape(-1, found.shape[-1])[::_SAMPLE_STEP])
+            rows = found.reshape(-1, found.shape[-1])
+            kept[name].append(rows[:: max(1, len(rows) // _SAMPLE_ROWS)])
     return {name: np.concatenate(parts) for name, parts in kept.items()}
 
 
@@ -199,6 +202,7 @@ def _find_biases(
 
 
 def _has_large_matrix(node: onnx.NodeProto, weights: Mapping[str, onnx.TensorProto]) -> bool:
+    # What the tracer writes as Gemm has two dimensions: Q and K of the [CLS], which stay in float.
     weight = weights.get(node.input[1]) if node.op_type == "MatMul" else None
     return weight is not None and _is_large(weight, MIN_MATRIX)
 
@@ -276,17 +280,28 @@ def _multiply(
 ) -> Iterator[onnx.NodeProto]:
     """One matrix product on a quantized activation, its bias included."""
     x, y = node.input[0], node.output[0]
+    bias = _bias_of(add, weights, matrix.shape[1])
     values, columns = round_to_int8(matrix, 0, _WEIGHT_LEVELS)
+    # A column next to nothing has a scale in which its bias would not fit into 32 bits.
+    columns = np.maximum(columns, np.abs(bias) / scale / _MOST_BIAS).astype(np.float32)
+    values = _round(matrix, columns, _WEIGHT_LEVELS)
     inputs = [f"{x}.dq", f"{y}.w"]
     yield _constant(graph, f"{y}.w", values, columns[0], axis=1)
     if add is not None:
-        bias = next(numpy_helper.to_array(weights[n]) for n in add.input if n in weights)
         steps = (scale * columns[0]).astype(np.float32)
         yield _constant(graph, f"{y}.b", np.rint(bias / steps).astype(np.int32), steps, axis=0)
         inputs.append(f"{y}.b")
         y = add.output[0]
     yield helper.make_node("Gemm", inputs, [f"{y}.rows"], name=f"{node.name}/Gemm")
     yield helper.make_node("Unsqueeze", [f"{y}.rows", _BATCH_AXIS], [y], name=f"{y}/Unsqueeze")
+
+
+def _bias_of(
+    add: onnx.NodeProto | None, weights: Mapping[str, onnx.TensorProto], n: int
+) -> Float32:
+    if add is None:
+        return np.zeros(n, dtype=np.float32)
+    return next(numpy_helper.to_array(weights[name]) for name in add.input if name in weights)
 
 
 def _constant(

@@ -78,15 +78,16 @@ def reopen_layer(graph: onnx.ModelProto, layer: int) -> onnx.ModelProto:
 
     Returns:
         A graph with the inputs token_ids, sentence_ids and `layerN.input` (1, tokens, width), and
-        the output `layerN.heads` (1, tokens, width), heads in the order in which they are computed.
+        the output `layerN.heads` (1, tokens, heads * head width), heads in the order in which they
+        are computed.
     """
     cut = onnx.ModelProto()
     cut.CopyFrom(graph)
     source, target = (
         onnx.helper.make_tensor_value_info(
-            f"layer{layer}.{what}", onnx.TensorProto.FLOAT, [1, "tokens", "width"]
+            f"layer{layer}.{what}", onnx.TensorProto.FLOAT, [1, "tokens", size]
         )
-        for what in ("input", "heads")
+        for what, size in (("input", "width"), ("heads", "heads_width"))
     )
     for node in cut.graph.node:
         for place, name in enumerate(node.output):

@@ -28,8 +28,8 @@ TEXT = (
     "forty metres of the breakwater. The work cost two million pounds. The mayor was pleased."
 )
 
-FULL_TEXT = " ".join(f"{TEXT} That was report {i} from the harbour." for i in range(570))
-"""A document of nearly the 125,000 characters that a request may have."""
+FULL_TEXT = " ".join(f"{TEXT} That was report {i} from the harbour." for i in range(190))
+"""A document of more than the 8,192 tokens or 512 sentences that the model reads."""
 
 
 def fetch(url: str, body: dict[str, object] | None = None) -> tuple[int, str]:

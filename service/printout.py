@@ -38,7 +38,8 @@ def print_info(info: ServiceInfo) -> Iterator[str]:
     yield f"model     {model.version}"
     yield f"          {model.layers} layers, {model.heads} heads, width {model.width}"
     yield f"          {model.weights} weights, {', '.join(model.languages)}, {model.license}"
-    yield f"reads     {model.max_tokens} tokens a text, {model.max_sentence_tokens} a sentence"
+    yield f"reads     {model.max_tokens} tokens and {model.max_sentences} sentences a text, "
+    yield f"          {model.max_sentence_tokens} tokens a sentence"
     yield "patterns  (a row a layer, a column a head)"
     width = max((len(p or "free") for layer in model.patterns for p in layer), default=0)
     for i, layer in enumerate(model.patterns):

@@ -161,7 +161,8 @@ class StudentRecipe:
         undecided: what the other heads carry then, a name as in a plan.
         positions: "sentence" or "document": what a token's position counts from.
         unmatched: "self" or "all": where a token without a second copy looks.
-        fixed: patterns whose heads have no Q and K.
+        fixed: patterns whose heads weigh their places alike; those of matching_token keep Q and K
+            for the [CLS]. Not with `control`.
         control: what is taken away from the patterns, for comparisons: "random" has each look at
             as many random places, in "without_cls" the [CLS] do not match; "" for nothing.
         teacher_documents: how many training documents the teacher scores for the listwise KL; 0
@@ -191,6 +192,11 @@ class StudentRecipe:
             "layers",
         )
         _require_at_least(0, self, "teacher_documents", "feed_forward")
+        if self.control and "matching_token" in self.fixed:
+            raise RecipeError(
+                "control: expected matching_token not among fixed, whose [CLS] would lose their "
+                f"learned weights beside what the control takes away, got fixed {list(self.fixed)}"
+            )
         _require(
             "the name of a file, without a folder", lambda n: Path(n).name == n, self, "decisions"
         )

@@ -49,6 +49,7 @@ class ModelInfo(_Model):
     opset: int
     max_tokens: int = Field(description="Most tokens of a document that are read.")
     max_sentence_tokens: int
+    max_sentences: int
     patterns: list[list[str | None]] = Field(
         description="For each layer, for each head: its pattern, or null for a free head."
     )
@@ -184,5 +185,6 @@ def _describe_model(bundle: Bundle) -> ModelInfo:
         opset=model.opset,
         max_tokens=manifest.encoder.max_tokens,
         max_sentence_tokens=manifest.encoder.max_sentence_tokens,
+        max_sentences=manifest.encoder.max_sentences,
         patterns=[list(layer) for layer in model.patterns],
     )

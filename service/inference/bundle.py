@@ -66,7 +66,8 @@ def embedded_bundle_path() -> Path:
 def _identify(manifest: Manifest) -> str:
     """Hash what answers depend on; measurements and the card may change without a new version."""
     parts = [f"{name} {entry.sha256}" for name, entry in sorted(manifest.files.items())]
-    parts.append(f"{manifest.encoder.max_tokens} {manifest.encoder.max_sentence_tokens}")
+    encoder = manifest.encoder
+    parts.append(f"{encoder.max_tokens} {encoder.max_sentence_tokens} {encoder.max_sentences}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -105,6 +106,7 @@ def _read_encoder(path: Path, manifest: Manifest) -> TextEncoder:
         settings = EncoderSettings(
             max_tokens=manifest.encoder.max_tokens,
             max_sentence_tokens=manifest.encoder.max_sentence_tokens,
+            max_sentences=manifest.encoder.max_sentences,
         )
     except ShapeError as error:
         raise BundleError(

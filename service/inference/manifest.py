@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.errors import BundleError
+from service.text.encode import DEFAULT_MAX_SENTENCES
 
 FORMAT = 1
 MODEL_FILE = "model.onnx"
@@ -43,10 +44,11 @@ class FileEntry(_Section):
 
 
 class EncoderEntry(_Section):
-    """The settings of `service.text.encode.EncoderSettings`, in tokens."""
+    """The settings of `service.text.encode.EncoderSettings`."""
 
     max_tokens: Count
     max_sentence_tokens: Count
+    max_sentences: Count = DEFAULT_MAX_SENTENCES
 
 
 class ModelEntry(_Section):
@@ -79,8 +81,14 @@ class ModelEntry(_Section):
 
     @property
     def is_linear(self) -> bool:
-        """Whether no head looks at all pairs of tokens, so that cost grows with the text alone."""
+        """Whether no head looks at all pairs of tokens, so that cost grows with the text alone.
+
+        A fixed `intra_sentence` head, like one of matching that is not fixed, is computed on all
+        pairs.
+        """
         carried = {pattern for layer in self.patterns for pattern in layer}
+        if "intra_sentence" in carried and "intra_sentence" in self.fixed:
+            return False
         return None not in carried and (
             "matching_token" not in carried or "matching_token" in self.fixed
         )

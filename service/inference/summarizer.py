@@ -240,8 +240,9 @@ class Summarizer:
     def _describe_reading(self, encoded: Encoded) -> str:
         settings = self.bundle.encoder.settings
         return (
-            f"the model reads up to {settings.max_tokens} tokens of a text and "
-            f"{settings.max_sentence_tokens} of a sentence; it read {len(encoded.token_ids)} of "
+            f"the model reads up to {settings.max_tokens} tokens and {settings.max_sentences} "
+            f"sentences of a text and {settings.max_sentence_tokens} tokens of a sentence; "
+            f"it read {len(encoded.token_ids)} of "
             f"{encoded.n_tokens} tokens, in the first {encoded.n_encoded} of "
             f"{len(encoded.spans)} sentences"
         )

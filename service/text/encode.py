@@ -26,6 +26,9 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CLS_SEP_NAMES = (("[CLS]", "[SEP]"), ("<s>", "</s>"))
 
 
+DEFAULT_MAX_SENTENCES = 512
+
+
 @dataclass(frozen=True)
 class EncoderSettings:
     """How much of a text the model reads.
@@ -34,10 +37,13 @@ class EncoderSettings:
         max_tokens: most tokens of a document, [CLS] and [SEP] included; at least 3.
         max_sentence_tokens: most tokens of one sentence, its [CLS] and [SEP] included; a longer
             sentence is read up to there. From 3 to max_tokens.
+        max_sentences: most sentences of a document; at least 1. Sentences look at each other, so
+            that cost and memory grow with the square of their number.
     """
 
     max_tokens: int
     max_sentence_tokens: int
+    max_sentences: int = DEFAULT_MAX_SENTENCES
 
     def __post_init__(self) -> None:
         if not 3 <= self.max_sentence_tokens <= self.max_tokens:
@@ -45,6 +51,8 @@ class EncoderSettings:
                 "expected 3 <= max_sentence_tokens <= max_tokens, "
                 f"got {self.max_sentence_tokens} and {self.max_tokens}"
             )
+        if self.max_sentences < 1:
+            raise ShapeError(f"expected max_sentences >= 1, got {self.max_sentences}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +121,8 @@ class TextEncoder:
         is_truncated = False
         for ids in words:
             kept = ids[: self.settings.max_sentence_tokens - 2]
-            if len(token_ids) + len(kept) + 2 > self.settings.max_tokens:
+            is_full = n_encoded == self.settings.max_sentences
+            if is_full or len(token_ids) + len(kept) + 2 > self.settings.max_tokens:
                 break
             is_truncated |= len(kept) < len(ids)
             token_ids += [self._cls_id, *kept, self._sep_id]

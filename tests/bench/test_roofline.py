@@ -1,10 +1,15 @@
 """The roofline counts multiply-adds from the graph, and compares like with like."""
 
 import numpy as np
+import onnx
+import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
+from bench.engine_time import encode_exactly
 from bench.roofline import Work, count_work, measure_peak, roofline
+from service.errors import InputError
+from service.inference.bundle import Bundle, embedded_bundle_path
 from service.text.encode import Encoded
 
 
@@ -45,5 +50,24 @@ def test_command_tells_work_time_and_share_for_each_length():
     assert result.exit_code == 0, result.output
     rows = [line.split() for line in result.output.splitlines()[2:]]
     assert [row[0] for row in rows] == ["16", "64"]
-    assert float(rows[1][3]) >= float(rows[0][3])
     assert all(row[-1].endswith("%") for row in rows)
+
+
+@pytest.mark.parametrize("tokens", ["", "abc", "2", "16,,64"])
+def test_lengths_that_are_none_are_refused(tokens):
+    result = CliRunner().invoke(roofline, ["--tokens", tokens])
+    assert result.exit_code == 2
+    assert "expected whole numbers from 3" in result.output
+
+
+def test_length_that_the_model_does_not_read_is_refused():
+    with pytest.raises(InputError, match="which the model reads, got 10000000"):
+        CliRunner().invoke(roofline, ["--tokens", "10000000"], catch_exceptions=False)
+
+
+def test_work_of_the_embedded_model_grows_with_the_tokens():
+    bundle = Bundle(embedded_bundle_path())
+    graph = onnx.load(bundle.model_path)
+    short, long = (count_work(graph, encode_exactly(bundle, n, seed=0)) for n in (200, 400))
+    assert 1.9 < long.in_int8 / short.in_int8 < 2.1
+    assert 0 < short.in_float < short.in_int8

@@ -6,7 +6,7 @@ import onnxruntime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.quantize import MIN_MATRIX, MIN_TABLE, choose_scale, round_to_int8
+from export.quantize import MIN_MATRIX, MIN_TABLE, choose_scale, quantize, round_to_int8
 from tests.export.documents import random_document
 
 
@@ -77,10 +77,33 @@ def test_onnxruntime_multiplies_integers(graphs, tmp_path):
     options.log_severity_level = 3
     onnxruntime.InferenceSession(str(graphs["int8"]), options)
     kinds = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
-    written = [
-        node for node in onnx.load(graphs["int8"]).graph.node if node.op_type == "QuantizeLinear"
+    written = onnx.load(graphs["int8"]).graph.node
+    rounded = {node.output[0] for node in written if node.op_type == "DequantizeLinear"}
+    products = [node for node in written if node.op_type == "Gemm" and node.input[1] in rounded]
+    assert kinds.count("QGemm") == len(products) > 10
+
+
+def test_bias_of_a_column_next_to_nothing_survives(tmp_path):
+    matrix = np.random.default_rng(0).normal(size=(64, 40)).astype(np.float32)
+    matrix[:, 3] = 1e-12
+    bias = np.full(40, 0.5, dtype=np.float32)
+    nodes = [
+        onnx.helper.make_node("Cast", ["token_ids"], ["x"], to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("MatMul", ["x", "w"], ["y"]),
+        onnx.helper.make_node("Add", ["y", "b"], ["z"]),
     ]
-    assert kinds.count("QGemm") >= len(written) > 5
+    tensors = [onnx.numpy_helper.from_array(a, n) for a, n in ((matrix, "w"), (bias, "b"))]
+    ends = [
+        onnx.helper.make_tensor_value_info("token_ids", onnx.TensorProto.INT64, [1, "n", 64]),
+        onnx.helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, [1, "n", 40]),
+    ]
+    graph = onnx.helper.make_graph(nodes, "one product", ends[:1], ends[1:], tensors)
+    opset = onnx.helper.make_opsetid("", 18)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9), tmp_path / "f")
+    document = {"token_ids": np.random.default_rng(1).integers(-5, 6, (1, 9, 64))}
+    quantize(tmp_path / "f", tmp_path / "q", [document])
+    found = onnxruntime.InferenceSession(str(tmp_path / "q")).run(None, document)[0]
+    np.testing.assert_allclose(found[..., 3], 0.5, atol=1e-3)
 
 
 @given(seed=st.integers(0, 1_000), offset=st.floats(-3, 3))

@@ -7,8 +7,9 @@ Two forms compute the same numbers:
                 fixed matching heads as a mean over equal tokens, attention among the [CLS] alone
 
 `structured` is what trains and what is exported; `dense` is its reference, and what a teacher
-without patterns uses. Free heads, and matching heads that are not fixed, are dense in both: where
-every head is of another kind, no array of the structured form has tokens x tokens numbers.
+without patterns uses. Free heads, matching heads that are not fixed and intra-sentence heads that
+are, are dense in both: where every head is of another kind, the arrays of the structured form grow
+with the tokens times the longest sentence, and with the square of the sentences.
 
 A fixed head has no Q and K, and weighs the places of its pattern alike. One exception: among each
 other, the [CLS] of a fixed matching head keep learned weights. They all match, and with a pattern
@@ -42,7 +43,7 @@ class AttentionRecord:
 
     Attributes:
         x: (documents, tokens, width) what the layer was given.
-        gathered: (documents, tokens, width) what the heads read, heads in the order of
+        gathered: (documents, tokens, heads * head width) what the heads read, heads in the order of
             `PatternedAttention.head_order`: the very array that the output projection takes.
         weights: by pattern (None: free heads), (documents, heads, tokens, tokens) attention of
             the heads that are computed densely.

@@ -55,7 +55,8 @@ class ModelConfig:
         norm_eps: epsilon of the layer norms.
         positions: where positions count from.
         plan: (layers, heads) the pattern of each head, None for a free one.
-        fixed: patterns whose heads have no Q and K.
+        fixed: patterns whose heads weigh their places alike; those of matching_token keep Q and K
+            for the [CLS].
         unmatched: where a token without a second copy looks.
         document_layers: layers over sentences; 0 is a linear scorer on [CLS].
         document_width: size of a sentence vector there.

@@ -88,10 +88,7 @@ class Scorer(nn.Module):
         cls = take_rows(flat, layout.starts)  # G D
         if not self._has_document_layers:
             return self.score(cls).squeeze(-1)[layout.table_index]  # type: ignore[no-any-return]
-        blocks = take_rows(flat, layout.block_index.reshape(-1))
-        blocks = blocks.view(*layout.block_index.shape, -1)  # G L D
-        is_token = layout.block_mask[..., None].to(x.dtype)
-        mean = (blocks * is_token).sum(dim=1) / is_token.sum(dim=1)
+        mean = mean_of_sentences(flat, layout)
         reduced = self.reduce(torch.cat([cls, mean], dim=-1)[layout.table_index])  # B S W
         places = torch.arange(reduced.shape[1], device=x.device)
         places = places.clamp(max=self.positions.num_embeddings - 1)
@@ -101,3 +98,22 @@ class Scorer(nn.Module):
             if records is not None:
                 records.append(weights)
         return self.score(self.norm(vectors)).squeeze(-1)  # type: ignore[no-any-return]
+
+
+def mean_of_sentences(flat: Tensor, layout: Layout) -> Tensor:
+    """Average the vectors of each sentence's tokens.
+
+    Args:
+        flat: (documents * tokens, width) float.
+        layout: of the same batch.
+
+    Returns:
+        (all sentences, width) float32 or wider; padding, which belongs to the sentence before, does
+        not count.
+    """
+    flat = flat.to(torch.promote_types(flat.dtype, torch.float32))  # many bfloat16 add up badly
+    is_real = (layout.sentence_ids >= 0).reshape(-1, 1).to(flat.dtype)
+    sums = flat.new_zeros(layout.starts.shape[0], flat.shape[1])
+    sums = sums.scatter_add(0, layout.group_ids[:, None].expand(flat.shape), flat * is_real)
+    lengths = layout.block_mask.sum(dim=1, keepdim=True).to(flat.dtype)
+    return sums / lengths

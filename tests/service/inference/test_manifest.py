@@ -138,4 +138,7 @@ def test_cost_grows_with_the_text_alone_where_no_head_looks_at_all_pairs(
 
 def test_bundle_of_before_names_no_fixed_patterns(fields):
     del fields["model"]["fixed"]
-    assert Manifest.model_validate_json(json.dumps(fields)).model.fixed == ("previous_token", "next_token")
+    assert Manifest.model_validate_json(json.dumps(fields)).model.fixed == (
+        "previous_token",
+        "next_token",
+    )

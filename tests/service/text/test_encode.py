@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from nltk.tokenize.punkt import PunktParameters
 
+from service.errors import ShapeError
 from service.text.encode import EncoderSettings, TextEncoder
 from service.text.probes import PROBE_TEXTS
 from service.text.sentences import SentenceSplitter
@@ -43,3 +45,18 @@ def test_encoding_starts_no_thread(tiny_bundle):
     )
     result = subprocess.run([sys.executable, "-c", code, str(tiny_bundle)])
     assert result.returncode == 0
+
+
+def test_text_of_more_sentences_than_the_limit_is_cut_there_and_says_so():
+    splitter = SentenceSplitter(PunktParameters())
+    text = "A storm came. " * 5
+    for limit, n_encoded in ((4, 4), (5, 5), (6, 5)):
+        settings = EncoderSettings(4096, 64, max_sentences=limit)
+        encoded = TextEncoder(tiny_tokenizer(), splitter, settings).encode(text)
+        assert (encoded.n_encoded, encoded.is_truncated) == (n_encoded, limit < 5)
+        assert len(encoded.spans) == 5
+
+
+def test_limit_of_no_sentence_is_refused():
+    with pytest.raises(ShapeError, match="max_sentences >= 1, got 0"):
+        EncoderSettings(512, 64, max_sentences=0)
