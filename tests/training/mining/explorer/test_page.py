@@ -154,6 +154,20 @@ def test_keyboard_goes_from_head_to_head_and_from_token_to_token(page):
     expect(page.locator(".token.picked")).to_have_attribute("data-token", "1")
 
 
+def test_nothing_can_be_decided_on_a_predicate_that_is_being_written(page):
+    page.click("#head-0-1")
+    page.fill("#predicate", "previous")
+    expect(page.locator("#accept")).to_be_enabled()
+    is_disabled = page.evaluate("""() => {
+      const input = document.getElementById("predicate");
+      input.value = "next";
+      input.dispatchEvent(new Event("input"));
+      return document.getElementById("accept").disabled;
+    }""")
+    assert is_disabled
+    expect(page.locator("#accept")).to_be_enabled()
+
+
 def test_rejection_measures_first_and_can_be_taken_back(page, run_copy):
     page.fill("#predicate", "lead(2)")
     expect(page.locator("#predicate-says")).to_contain_text("first 2 sentences")

@@ -29,6 +29,7 @@ export class PredicateEditor {
     this.#server = server;
     this.#onChange = onChange;
     this.#input.addEventListener("input", () => {
+      this.#take(null); // nothing may be decided on what stood there before
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.read(), PAUSE_MS);
     });
