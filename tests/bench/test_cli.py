@@ -179,11 +179,16 @@ def test_facts_of_a_url_are_those_of_the_service_and_not_of_the_sender(answering
     assert "httpx" in shown["sender's versions"]
 
 
-def test_interrupted_run_writes_what_it_had_finished(tiny_bundle, data, tmp_path, monkeypatch):
+def test_interrupted_run_writes_what_it_had_finished(
+    tiny_bundle, data, tmp_path, monkeypatch, request
+):
     async def interrupt(*_):
         signal.raise_signal(signal.SIGINT)
         await asyncio.Event().wait()
 
+    # A process that was started in the background may have been told to ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     monkeypatch.setattr("bench.scenarios.run_offline", interrupt)
     result = run(
         "--bundle", tiny_bundle, "--data", data, "--scenario", "single-stream",
