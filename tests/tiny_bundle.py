@@ -158,7 +158,11 @@ def tiny_manifest(fingerprint):
         "languages": ["en"],
         "license": "Apache-2.0",
         "files": {},
-        "encoder": {"max_tokens": MAX_TOKENS, "max_sentence_tokens": MAX_SENTENCE_TOKENS},
+        "encoder": {
+            "max_tokens": MAX_TOKENS,
+            "max_sentence_tokens": MAX_SENTENCE_TOKENS,
+            "max_sentences": 512,
+        },
         "fingerprint": fingerprint,
         "model": {
             "layers": 1,
