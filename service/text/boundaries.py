@@ -56,10 +56,10 @@ def is_cased(text: str) -> bool:
         text: any Unicode text.
 
     Returns:
-        True when at least one character in a hundred is a capital; ordinary prose has three,
-        lower-cased text none.
+        True when of a hundred characters that are no white space at least one is a capital;
+        ordinary prose has three, lower-cased text none.
     """
-    return 100 * sum(map(str.isupper, text)) >= len(text)
+    return 100 * sum(map(str.isupper, text)) >= sum(map(len, text.split()))
 
 
 class Candidate:
