@@ -10,6 +10,7 @@ from training.model.patterns import Pattern, Unmatched
 from training.recipe import StudentRecipe
 
 _FREE = "free"
+_Row = TypeVar("_Row")
 _Kind = TypeVar("_Kind", Activation, Control, Pattern, Positions, Unmatched)
 
 
@@ -25,9 +26,7 @@ def read_plan(recipe: StudentRecipe) -> Plan:
     Raises:
         RecipeError: no row, a number of rows that fits neither, or an unknown name.
     """
-    rows = recipe.plan
-    if len(rows) == 1:
-        rows = rows * len(recipe.layers)
+    rows = one_row_a_layer(recipe.plan, recipe.layers)
     if len(rows) != len(recipe.layers):
         raise RecipeError(
             f"plan: expected 1 row or {len(recipe.layers)} (one for each of layers), "
@@ -54,8 +53,7 @@ def place_patterns(
         RecipeError: the student starts from none of the heads, or an unknown name.
     """
     undecided = read_head(recipe.undecided, "undecided")
-    heads = recipe.heads or (tuple(range(n_heads)),)
-    rows = heads * len(recipe.layers) if len(heads) == 1 else heads
+    rows = one_row_a_layer(recipe.heads or (tuple(range(n_heads)),), recipe.layers)
     places = [
         [(layer, head) for head in row] for layer, row in zip(recipe.layers, rows, strict=False)
     ]
@@ -66,6 +64,11 @@ def place_patterns(
             "choose other layers or heads, or accept more patterns"
         )
     return tuple(tuple(accepted.get(place, undecided) for place in row) for row in places)
+
+
+def one_row_a_layer(rows: tuple[_Row, ...], layers: tuple[int, ...]) -> tuple[_Row, ...]:
+    """Repeat a single row of a recipe, which stands for every layer; leave several as they are."""
+    return rows * len(layers) if len(rows) == 1 else rows
 
 
 def read_head(name: str, where: str) -> Pattern | None:

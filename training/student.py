@@ -18,7 +18,7 @@ from training.model.controls import Control
 from training.model.extractive_model import ExtractiveModel
 from training.model.inherited import student_from_teacher
 from training.model.patterns import Pattern, Unmatched
-from training.plan import place_patterns, read_name, read_plan
+from training.plan import one_row_a_layer, place_patterns, read_name, read_plan
 from training.recipe import Recipe, StudentRecipe
 from training.run import Run
 from training.teacher_scores import draw_documents, score_with_teacher
@@ -59,7 +59,7 @@ def make_student(
     student = student_from_teacher(
         teacher,
         recipe.layers,
-        recipe.heads * len(recipe.layers) if len(recipe.heads) == 1 else recipe.heads,
+        one_row_a_layer(recipe.heads, recipe.layers),
         **changes,
         plan=plan,
         positions=read_name(Positions, recipe.positions, "positions"),

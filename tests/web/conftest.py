@@ -1,29 +1,17 @@
 """A real Chromium in front of a real server: the page as a person meets it."""
 
 import json
-import os
-import shutil
 from contextlib import contextmanager
 
 import httpx
 import pytest
-from playwright.sync_api import expect, sync_playwright
 
 from service.api.settings import Settings
+from tests.chromium import open_chromium
 from tests.live_server import serve_live
 from tests.web.texts import NEWS
 
 REFUSED = "Failed to load resource"
-CHROMIUM = shutil.which("chromium")
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 class Api:
@@ -113,16 +101,8 @@ def tiny_api(tiny_bundle):
 # Not for the whole session: while Playwright runs, its event loop is this thread's own.
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        reason = "expected chromium on PATH, found none; install it (Debian: chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    expect.set_options(timeout=30_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+    with open_chromium(30_000) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
 """The explorer as a person meets it: a real Chromium, a real server, a tiny run."""
 
 import json
-import os
-import shutil
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.chromium import open_chromium
 from tests.live_server import serve_live
 from tests.web.test_looks import find_faults
 from training.mining.explorer.app import create_app
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 IS_BLANK = """canvas => {
   const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
   return !data.some((value, place) => place % 4 === 3 && value > 0);
@@ -21,16 +18,8 @@ IS_BLANK = """canvas => {
 
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        reason = "expected chromium on PATH, found none; install it (Debian: chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    expect.set_options(timeout=60_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with open_chromium(60_000) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
