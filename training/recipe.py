@@ -152,7 +152,8 @@ class StudentRecipe:
         layers: the teacher's layers that it starts from, in order, from 0; at least one.
         heads: for each of them, the teacher's heads that it starts from, in order; one row stands
             for every layer, no row for all heads.
-        feed_forward: inner size of its feed-forward blocks, at most the teacher's; 0 for that.
+        feed_forward: inner size of each layer's feed-forward block, at most the teacher's; one
+            number stands for every layer, none for the teacher's.
         activation: inside them, "gelu" or "relu"; "" for the teacher's.
         plan: for each of its layers, the pattern of each head: "matching_token", "intra_sentence",
             "previous_token", "next_token", or "free". One row stands for every layer.
@@ -163,6 +164,8 @@ class StudentRecipe:
         unmatched: "self" or "all": where a token without a second copy looks.
         fixed: patterns whose heads weigh their places alike; those of matching_token keep Q and K
             for the [CLS]. Not with `control`.
+        is_last_for_cls: whether the last layer is there for the [CLS] alone, and the means of
+            sentences that the scorer reads are of that layer's input.
         control: what is taken away from the patterns, for comparisons: "random" has each look at
             as many random places, in "without_cls" the [CLS] do not match; "" for nothing.
         teacher_documents: how many training documents the teacher scores for the listwise KL; 0
@@ -172,7 +175,7 @@ class StudentRecipe:
 
     layers: tuple[int, ...] = (0, 2, 5)
     heads: tuple[tuple[int, ...], ...] = ()
-    feed_forward: int = 0
+    feed_forward: tuple[int, ...] = ()
     activation: str = ""
     plan: tuple[tuple[str, ...], ...] = ()
     decisions: str = ""
@@ -180,6 +183,7 @@ class StudentRecipe:
     positions: str = "sentence"
     unmatched: str = "self"
     fixed: tuple[str, ...] = ("previous_token", "next_token")
+    is_last_for_cls: bool = False
     control: str = ""
     teacher_documents: int = 0
     fit: FitRecipe = field(default_factory=FitRecipe)
@@ -191,7 +195,14 @@ class StudentRecipe:
             self,
             "layers",
         )
-        _require_at_least(0, self, "teacher_documents", "feed_forward")
+        _require_at_least(0, self, "teacher_documents")
+        n = len(self.layers)
+        _require(
+            f"no number, one, or {n} (one for each of layers), at least 1 each",
+            lambda sizes: len(sizes) in {0, 1, n} and min(sizes, default=1) >= 1,
+            self,
+            "feed_forward",
+        )
         if self.control and "matching_token" in self.fixed:
             raise RecipeError(
                 "control: expected matching_token not among fixed, whose [CLS] would lose their "

@@ -31,6 +31,12 @@ class Layout:
             valid places.
         block_mask: (all sentences, longest) bool, True where block_index is a token of that
             sentence.
+        block_bias: (all sentences, longest) float32, 0 where block_mask is True, else minus
+            infinity.
+        previous_index: (documents * tokens,) int64 place of the token before each, its own for the
+            first.
+        next_index: (documents * tokens,) int64 place of the token after each, its own for the last,
+            and where padding follows.
         table_index: (documents, sentences) int64 the sentences of each document, filled up with
             valid ones.
         table_mask: (documents, sentences) bool, True where table_index is a sentence of that
@@ -53,6 +59,9 @@ class Layout:
     places: Tensor
     block_index: Tensor
     block_mask: Tensor
+    block_bias: Tensor
+    previous_index: Tensor
+    next_index: Tensor
     table_index: Tensor
     table_mask: Tensor
     table_rows: Tensor
@@ -88,6 +97,10 @@ def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
     steps = torch.arange(lengths.max(), device=token_ids.device)  # type: ignore[call-overload]
     places = torch.minimum(all_places - starts[group_ids], lengths.max() - 1)
     block_mask = steps[None, :] < lengths[:, None]
+    block_bias = torch.zeros_like(block_mask, dtype=torch.float32)
+    block_bias = block_bias.masked_fill(~block_mask, float("-inf"))
+    has_previous = (before != -2).reshape(-1).to(torch.int64)
+    has_next = (after >= 0).reshape(-1).to(torch.int64)
     last = starts + lengths - 1
     block_index = torch.minimum(starts[:, None] + steps[None, :], last[:, None])
     counts = is_start.reshape(n_documents, n_tokens).sum(dim=1)
@@ -118,6 +131,9 @@ def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         places=places,
         block_index=block_index,
         block_mask=block_mask,
+        block_bias=block_bias,
+        previous_index=all_places - has_previous,
+        next_index=all_places + has_next,
         table_index=table_index,
         table_mask=table_mask,
         table_rows=table_rows,

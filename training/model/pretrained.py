@@ -49,8 +49,7 @@ def from_pretrained_encoder(name_or_path: str, **changes: Any) -> ExtractiveMode
     config = ModelConfig(
         vocabulary=shape.vocab_size,
         width=shape.hidden_size,
-        heads=shape.num_attention_heads,
-        feed_forward=shape.intermediate_size,
+        feed_forward=(shape.intermediate_size,) * shape.num_hidden_layers,
         max_positions=shape.max_position_embeddings,
         position_offset=(shape.pad_token_id + 1) if is_roberta else 0,
         token_types=shape.type_vocab_size,

@@ -1,0 +1,104 @@
+"""Patterned attention for the [CLS] alone: what a last layer needs, if nothing else is read of it.
+
+A [CLS] looks at a sentence, at two neighbours and at its like, so there is no need to project every
+token. Keys and values are linear in the token vectors, and weights sum to 1:
+
+    q . (K x + k) = (K^T q) . x + a constant of the row, which softmax does not see
+    sum of w (V x + v) = V (sum of w x) + v
+
+so each head weighs the vectors themselves, and projects once a sentence.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.model.attention import AttentionRecord, HeadGroup, PatternedAttention
+from training.model.layout import Layout, take_rows
+from training.model.patterns import Pattern, Unmatched
+
+_LEARNED = frozenset({Pattern.INTRA_SENTENCE})
+_FIXED = frozenset({Pattern.MATCHING_TOKEN, Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
+
+
+def can_attend_from_cls(attention: PatternedAttention) -> bool:
+    """Whether every head has a form that computes the [CLS] alone."""
+    return attention.is_structured and all(
+        group.pattern in (_FIXED if group.is_fixed else _LEARNED) for group in attention.groups
+    )
+
+
+def attend_from_cls(
+    attention: PatternedAttention, x: Tensor, layout: Layout, record: AttentionRecord | None = None
+) -> Tensor:
+    """Let every [CLS] gather from where its heads may look.
+
+    Args:
+        attention: one that `can_attend_from_cls`.
+        x: (documents, tokens, width) float.
+        layout: of the same batch; every sentence begins with the same token.
+        record: filled in when given.
+
+    Returns:
+        (all sentences, output width) float: up to rounding, what `attention` gives at these places.
+    """
+    flat = x.flatten(0, 1)
+    cls = take_rows(flat, layout.starts)  # G D
+    blocks = take_rows(flat, layout.block_index.reshape(-1))
+    blocks = blocks.view(*layout.block_index.shape, -1)  # G L D
+    parts = []
+    for group in attention.groups:
+        if group.pattern is Pattern.INTRA_SENTENCE:
+            parts.append(_read_sentence(attention, group, cls, blocks, layout))
+        elif group.pattern is Pattern.MATCHING_TOKEN:
+            parts.append(_read_copies(attention, group, cls, blocks, layout, record))
+        else:
+            is_next = group.pattern is Pattern.NEXT_TOKEN
+            places = (layout.next_index if is_next else layout.previous_index)[layout.starts]
+            parts.append(attention.project_values(take_rows(flat, places), group))
+    heads = torch.cat(parts, dim=-1)
+    if record is not None:
+        record.x, record.gathered, record.is_for_cls = x, heads[None], True
+    return attention.project_output(heads)
+
+
+def _read_sentence(
+    attention: PatternedAttention, group: HeadGroup, cls: Tensor, blocks: Tensor, layout: Layout
+) -> Tensor:
+    """Attend over each sentence's tokens, with learned weights; (all sentences, heads * width)."""
+    rows, width = attention.rows_of(group.heads), attention.head_width
+    q = attention.project_queries(cls, group).unflatten(-1, (-1, width)).transpose(0, 1)  # H G d
+    key, value = (
+        layer.weight[rows].unflatten(0, (-1, width)) for layer in (attention.key, attention.value)
+    )  # H d D
+    asked = (q @ key).transpose(0, 1) / width**0.5  # G H D
+    scores = asked @ blocks.transpose(1, 2) + layout.block_bias[:, None]  # G H L
+    read = torch.softmax(scores, dim=-1) @ blocks  # G H D
+    heads = read.transpose(0, 1) @ value.transpose(1, 2)  # H G d
+    return heads.transpose(0, 1).flatten(1) + attention.value.bias[rows]
+
+
+def _read_copies(
+    attention: PatternedAttention,
+    group: HeadGroup,
+    cls: Tensor,
+    blocks: Tensor,
+    layout: Layout,
+    record: AttentionRecord | None,
+) -> Tensor:
+    """Attend among the [CLS]; the only one of a document looks at its copies in the text, if any.
+
+    Returns:
+        (all sentences, heads * head width).
+    """
+    values = attention.project_values(cls, group)
+    of_cls = attention.attend_among_cls(group, cls, values, layout, record)
+    ids = layout.token_ids.reshape(-1)[layout.block_index]  # G L
+    is_itself = layout.block_mask & (layout.block_index == layout.starts[:, None])
+    is_copy = layout.block_mask & (ids == ids[:, :1]) & ~is_itself
+    otherwise = layout.block_mask if attention.unmatched is Unmatched.ALL else is_itself
+    places = (is_copy | (otherwise & ~is_copy.any(dim=1, keepdim=True))).to(blocks.dtype)
+    means = ((places / places.sum(dim=1, keepdim=True))[:, None] @ blocks).squeeze(1)  # G D
+    alone = attention.project_values(means, group)
+    is_learned = layout.is_learned[layout.starts][:, None]
+    return torch.where(is_learned, of_cls.to(alone.dtype), alone)
