@@ -25,7 +25,8 @@ def _lines(manifest: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         f"An extractive summarizer for news in {', '.join(manifest['languages'])}: "
-        f"{model['layers']} token layers of width {model['width']} with {model['heads']} heads, "
+        f"{model['layers']} token layers of width {model['width']} with "
+        f"{' and '.join(str(len(row)) for row in model['patterns'])} heads, "
         f"{model['document_layers']} layers over sentences, {model['weights']}, "
         f"{size:.1f} MB in all. "
         f"Made by patsum on {manifest['created']}; {manifest['license']}."
@@ -63,6 +64,7 @@ def _patterns(model: dict[str, Any]) -> Iterator[str]:
     yield "|---" * (model["heads"] + 1) + "|"
     for number, row in enumerate(model["patterns"]):
         cells = [(name or "free").replace("_token", "").replace("_sentence", "") for name in row]
+        cells += [""] * (model["heads"] - len(row))
         yield f"| {number} | " + " | ".join(cells) + " |"
     yield ""
     yield (
@@ -70,6 +72,8 @@ def _patterns(model: dict[str, Any]) -> Iterator[str]:
         "previous, next: the neighbour. "
         f"A token without a second copy looks at {model['unmatched']}."
     )
+    if model.get("is_last_for_cls"):
+        yield "The last layer is computed for each sentence's first token alone."
     yield ""
 
 

@@ -181,6 +181,7 @@ def _describe_model(config: ModelConfig, names: tuple[str, ...], weights: str) -
             [pattern.value if pattern else None for pattern in row] for row in config.plan
         ],
         "fixed": [pattern.value for pattern in Pattern if pattern in config.fixed],
+        "is_last_for_cls": config.is_last_for_cls,
         "pattern_names": list(names),
         "weights": weights,
         "opset": OPSET,

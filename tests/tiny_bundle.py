@@ -171,6 +171,7 @@ def tiny_manifest(fingerprint):
             "document_layers": 1,
             "unmatched": "self",
             "fixed": ["previous_token", "next_token"],
+            "is_last_for_cls": False,
             "patterns": [[*PATTERN_NAMES[:3], None]],
             "pattern_names": list(PATTERN_NAMES),
             "weights": "float32",

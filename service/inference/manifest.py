@@ -57,12 +57,14 @@ class ModelEntry(_Section):
     Attributes:
         layers: token layers.
         width: numbers in a token's vector.
-        heads: heads of a token layer.
+        heads: of the token layer that has the most.
         document_layers: layers over the sentences, above the token layers.
         unmatched: where a token without a match looks under `matching_token`: "self" or "all".
         patterns: for each layer, for each head, the name of its pattern, or None for a free head.
         fixed: patterns whose heads weigh the places they may look at alike; the [CLS] of such a
             `matching_token` head keep learned weights among each other.
+        is_last_for_cls: the last token layer is computed for the [CLS] alone: nothing else of it is
+            read.
         pattern_names: what the columns of the graph's `pattern_shares` stand for, in their order.
         weights: number format of the weights, such as "int8".
         opset: ONNX operator set of the graph.
@@ -75,6 +77,7 @@ class ModelEntry(_Section):
     unmatched: Literal["self", "all"]
     patterns: tuple[tuple[str | None, ...], ...]
     fixed: tuple[str, ...] = ("previous_token", "next_token")
+    is_last_for_cls: bool = False
     pattern_names: tuple[str, ...]
     weights: str
     opset: Count
@@ -96,9 +99,9 @@ class ModelEntry(_Section):
     @model_validator(mode="after")
     def _check_pattern_grid(self) -> "ModelEntry":
         sizes = [len(layer) for layer in self.patterns]
-        if sizes != [self.heads] * self.layers:
+        if len(sizes) != self.layers or max(sizes) != self.heads or min(sizes) < 1:
             raise ValueError(
-                f"expected patterns for {self.layers} layers of {self.heads} heads, "
+                f"expected patterns for {self.layers} layers of up to {self.heads} heads, "
                 f"got layers of {sizes}"
             )
         return self

@@ -39,7 +39,7 @@ def small_student(request):
             "plan": (patterns, (*patterns, *patterns[:2])),
         }
     config = ModelConfig(
-        vocabulary=max(300, tiny_tokenizer().get_vocab_size()),
+        vocabulary=max(1_100, tiny_tokenizer().get_vocab_size()),
         width=96,
         feed_forward=(128, 128),
         max_positions=64,

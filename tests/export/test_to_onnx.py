@@ -134,5 +134,7 @@ def test_matching_attention_is_the_token_map_summed_by_sentence(
         if small_student.config.is_last_for_cls:
             looking[-1] = torch.arange(len(ids)) == (ids == i).nonzero()[0, 0]
         for j in range(n_sentences):
-            seen = [m[rows][:, ids == j].sum(1).mean() for m, rows in zip(maps, looking)]
+            seen = [
+                m[rows][:, ids == j].sum(1).mean() for m, rows in zip(maps, looking, strict=True)
+            ]
             assert float(pooled[i, j]) == pytest.approx(float(sum(seen) / len(seen)), abs=1e-5)

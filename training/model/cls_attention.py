@@ -10,7 +10,6 @@ so each head weighs the vectors themselves, and projects once a sentence.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from training.model.attention import AttentionRecord, HeadGroup, PatternedAttention

@@ -50,7 +50,7 @@ class ModelConfig:
         head_width: size of a head's Q, K and V; None for width / heads of the first layer.
         max_positions: rows of the position table; a token further on uses the last row.
         position_offset: first row of the position table that is used (2 in RoBERTa, 0 in BERT).
-        token_types: rows of the segment table; with 2, sentences alternate.
+        token_types: rows of the segment table; with 2, sentences alternate, with 0 there is none.
         norm_eps: epsilon of the layer norms.
         positions: where positions count from.
         plan: for each layer the pattern of each head, None for a free one.

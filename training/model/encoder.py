@@ -26,7 +26,8 @@ class TokenEmbeddings(nn.Module):
         super().__init__()
         self.words = nn.Embedding(config.vocabulary, config.width)
         self.positions = nn.Embedding(config.max_positions, config.width)
-        self.token_types = nn.Embedding(config.token_types, config.width)
+        if config.token_types:
+            self.token_types = nn.Embedding(config.token_types, config.width)
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         self._config = config
 
@@ -40,16 +41,18 @@ class TokenEmbeddings(nn.Module):
             (documents, tokens, width) float.
         """
         ids = layout.token_ids
-        if self._config.positions is Positions.SENTENCE:
-            places = layout.places.view(ids.shape)
-        else:
+        counts_in_document = self._config.positions is Positions.DOCUMENT
+        if counts_in_document:
             places = torch.arange(ids.shape[1], device=ids.device)[None]
+        else:
+            places = layout.places.view(ids.shape)
         rows = (places + self._config.position_offset).clamp(max=self.positions.num_embeddings - 1)
         embedded = self.words(ids) + self.positions(rows)
-        n_types = self._config.token_types
-        alternates = n_types > 1 and self._config.positions is Positions.DOCUMENT
-        types = layout.sentence_ids.clamp(min=0) % 2 if alternates else torch.zeros_like(ids)
-        return self.norm(embedded + self.token_types(types))  # type: ignore[no-any-return]
+        if self._config.token_types:
+            alternates = self._config.token_types > 1 and counts_in_document
+            types = layout.sentence_ids.clamp(min=0) % 2 if alternates else torch.zeros_like(ids)
+            embedded = embedded + self.token_types(types)
+        return self.norm(embedded)  # type: ignore[no-any-return]
 
 
 class EncoderLayer(nn.Module):

@@ -100,7 +100,11 @@ def test_other_format_is_refused(fields, path, number):
         ("files/..", {"sha256": "0" * 64, "bytes": 0}, "files.*pattern"),
         ("files/.hidden", {"sha256": "0" * 64, "bytes": 0}, "files.*pattern"),
         ("model/unmatched", "none", "model.unmatched: .*'self' or 'all'"),
-        ("model/patterns", [["matching_token"]], r"model: .*1 layers of 4 heads, got layers of"),
+        (
+            "model/patterns",
+            [["matching_token"]],
+            r"model: .*1 layers of up to 4 heads, got layers of",
+        ),
         ("model/pattern_names", [1], "model.pattern_names.0: .*string"),
         ("faithfulness/sufficiency", float("nan"), "faithfulness.sufficiency: .*finite"),
         ("faithfulness/n", DELETED, "faithfulness.n: Field required"),
