@@ -122,7 +122,7 @@ def _make_place(
         heads=tuple(map(len, model.patterns)),
         n_bytes=bundle.model_path.stat().st_size,
         rouge1=quality["rouge1"],
-        above_lead=tuple(quality["lead3"]["difference"]["rouge1"]),
+        above_lead=tuple(quality["difference"]["rouge1"]),
         ms=ms,
         is_on_front=is_on_front,
     )
@@ -150,12 +150,8 @@ def make_table(places: Sequence[Place]) -> Table:
 
 
 @click.command(epilog="Example: python -m bench.front small large --tokens 512 --plot front.svg")
-@click.argument(
-    "bundles",
-    nargs=-1,
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    required=True,
-)
+@click.argument("bundles", nargs=-1, required=True,
+                type=click.Path(path_type=Path, exists=True, file_okay=False))  # fmt: skip
 @click.option(
     "--tokens",
     type=Numbers(int, 3, is_open=False),
@@ -180,8 +176,8 @@ def front(
     places = measure_places([Bundle(path) for path in bundles], tokens, runs, threads)
     click.echo("\n".join(make_table(places).to_markdown()))
     if json_path is not None:
-        fields = {"threads": threads, "runs": runs, "warm_up": N_WARM_UP}
-        fields["places"] = [place._asdict() for place in places]
+        shown = [place._asdict() for place in places]
+        fields = {"threads": threads, "runs": runs, "warm_up": N_WARM_UP, "places": shown}
         json_path.write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
     if plot is not None:
         points = [(place.name, place.ms[tokens[0]], place.rouge1) for place in places]

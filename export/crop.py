@@ -37,10 +37,10 @@ def crop_positions(model: ExtractiveModel, settings: EncoderSettings) -> Extract
         )
     state = model.state_dict()
     state[_POSITIONS] = state[_POSITIONS][:n_rows]
-    changes = {"max_positions": n_rows}
-    if counts_in_sentence and model.config.token_types:
+    config = dataclasses.replace(model.config, max_positions=n_rows)
+    if counts_in_sentence and config.token_types:
         state[_POSITIONS] = state[_POSITIONS] + state.pop(_SEGMENTS)[0]
-        changes["token_types"] = 0
-    cropped = ExtractiveModel(dataclasses.replace(model.config, **changes))
+        config = dataclasses.replace(config, token_types=0)
+    cropped = ExtractiveModel(config)
     cropped.load_state_dict(state)
     return cropped.train(model.training)

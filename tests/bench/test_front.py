@@ -21,7 +21,7 @@ def make_bundle(tiny_bundle, tmp_path):
         path = shutil.copytree(tiny_bundle, tmp_path / name)
         fields = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
         report = {"data": data, "n": 9, "command": "patsum evaluate", "rouge1": rouge1}
-        report["lead3"] = {"difference": {"rouge1": [rouge1 - 40, 0.5, 2.5]}}
+        report["difference"] = {"rouge1": [rouge1 - 40, 0.5, 2.5]}
         fields |= {"name": name, "quality": [report]}
         (path / "manifest.json").write_text(json.dumps(fields), encoding="utf-8")
         return str(path)
@@ -52,6 +52,10 @@ def test_bundles_measured_on_different_data_are_not_compared(make_bundle):
         run(make_bundle("a", 41.5), make_bundle("b", 42.0, data="test"))
 
 
-def test_a_bundle_without_recorded_quality_is_refused(make_bundle, tiny_bundle):
+def test_a_bundle_without_recorded_quality_is_refused(make_bundle, tmp_path):
+    paths = [make_bundle("a", 41.5), make_bundle("b", 42.0)]
+    manifest = tmp_path / "b" / "manifest.json"
+    fields = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps(fields | {"quality": []}), encoding="utf-8")
     with pytest.raises(InputError, match="patsum record"):
-        run(make_bundle("a", 41.5), str(tiny_bundle))
+        run(*paths)

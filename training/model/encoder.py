@@ -99,7 +99,8 @@ class EncoderLayer(nn.Module):
 
     def _feed_forward(self, residual: Tensor) -> Tensor:
         attended: Tensor = self.attention_norm(residual)
-        return attended + self.down(self._activate(self.up(attended)))
+        inner: Tensor = self.down(self._activate(self.up(attended)))
+        return attended + inner
 
     def _ask_pal(
         self, pal: ProjectedAttention, x: Tensor, layout: Layout, record: AttentionRecord | None
