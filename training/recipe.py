@@ -27,8 +27,10 @@ class DataRecipe:
         train: articles to learn from, a path or `hf:NAME:CONFIG:SPLIT`; the command line may
             override it.
         validation: articles to choose by, likewise.
+        unlabelled: articles to learn from without their summaries, a path or `hf:` likewise; ""
+            for none. They teach a student where the teacher scores them.
         outlet: only training articles whose field `outlet` is this one; "" for all.
-        max_train: most training articles, at least 1.
+        max_train: most training articles, at least 1; those of `unlabelled` do not count.
         max_validation: most validation articles that are scored while fitting, at least 1.
         max_tokens: most tokens of a document, [CLS] and [SEP] included; at least
             max_sentence_tokens.
@@ -37,6 +39,7 @@ class DataRecipe:
 
     train: str = "hf:cnn_dailymail:3.0.0:train"
     validation: str = "hf:cnn_dailymail:3.0.0:validation"
+    unlabelled: str = ""
     outlet: str = ""
     max_train: int = 300_000
     max_validation: int = 300

@@ -58,7 +58,8 @@ def attend_from_cls(
     heads = torch.cat(parts, dim=-1)
     if record is not None:
         record.x, record.gathered, record.is_for_cls = x, heads[None], True
-    return attention.project_output(heads)
+    out: Tensor = attention.project_output(heads)
+    return out
 
 
 def _read_sentence(
@@ -74,7 +75,8 @@ def _read_sentence(
     scores = asked @ blocks.transpose(1, 2) + layout.block_bias[:, None]  # G H L
     read = torch.softmax(scores, dim=-1) @ blocks  # G H D
     heads = read.transpose(0, 1) @ value.transpose(1, 2)  # H G d
-    return heads.transpose(0, 1).flatten(1) + attention.value.bias[rows]
+    read_by_all: Tensor = heads.transpose(0, 1).flatten(1) + attention.value.bias[rows]
+    return read_by_all
 
 
 def _read_copies(
