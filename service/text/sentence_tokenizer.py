@@ -18,10 +18,9 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-N_RECENT_WORDS = 8192
-"""Words that are kept before the older half is forgotten: at most twice as many, about 5 MB."""
+DEFAULT_RECENT_WORDS = 16_384
 LONGEST_WORD = 32
-"""Characters of a word that is kept; longer ones are asked for each time."""
+"""Characters of a word that is remembered; longer ones are asked for each time."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -31,15 +30,19 @@ TokenIds = tuple[int, ...]
 class SentenceTokenizer:
     """Turns sentences into token ids; safe to use from several threads.
 
-    What it remembers changes only the time that it takes. It starts no threads, as `encode_batch`
-    of a tokenizer would, one for every CPU.
+    What it remembers changes only the time that it takes. It starts no threads, as a tokenizer's
+    `encode_batch` would, one for every CPU.
 
     Args:
-        tokenizer: without padding and truncation. Only one built as BERT's is asked by the word.
+        tokenizer: without padding and truncation, not changed afterwards. Only one built as BERT's
+            is asked by the word, others by the sentence.
+        n_recent_words: words that are remembered before those that were not met since are
+            forgotten: at most twice as many, 6 MB of English at the default.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, n_recent_words: int = DEFAULT_RECENT_WORDS) -> None:
         self._tokenizer = tokenizer
+        self._n_recent_words = n_recent_words
         self._is_by_word = has_independent_words(tokenizer)
         self._recent: dict[str, TokenIds] = {}
         self._older: dict[str, TokenIds] = {}
@@ -62,6 +65,11 @@ class SentenceTokenizer:
         ids_of = self._look_up(chain.from_iterable(words_of))
         return [list(chain.from_iterable(map(ids_of.__getitem__, words))) for words in words_of]
 
+    @property
+    def n_remembered(self) -> int:
+        """Words whose tokens are known, those in both halves of the memory counted twice."""
+        return len(self._recent) + len(self._older)
+
     def _look_up(self, words: Iterable[str]) -> dict[str, TokenIds]:
         recent, older = self._recent, self._older
         ids_of = {word: recent.get(word) or older.get(word, ()) for word in words}
@@ -81,16 +89,16 @@ class SentenceTokenizer:
         return [tuple(ids) for ids in ids_of]
 
     def _remember(self, ids_of: dict[str, TokenIds]) -> None:
-        """Keep a text's words; those that no text had for long are forgotten."""
+        """Keep a text's words; when the recent ones are many, the older ones are forgotten."""
         recent = self._recent
         fresh = {
             word: ids
             for word, ids in ids_of.items()
             if word not in recent and len(word) <= LONGEST_WORD
         }
-        if len(fresh) > N_RECENT_WORDS:
+        if len(fresh) > self._n_recent_words:
             return  # a text that would fill the memory by itself says little about the next one
-        if len(recent) + len(fresh) > N_RECENT_WORDS:
+        if len(recent) + len(fresh) > self._n_recent_words:
             self._older, self._recent = recent, fresh
         else:
             recent.update(fresh)
