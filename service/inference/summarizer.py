@@ -186,15 +186,10 @@ class Summarizer:
         encoded_at = perf_counter()
         output = self.engine.run(encoded, stop)
         inferred_at = perf_counter()
-        sentences = [_quote(text, span) for span in encoded.spans]
-        best = select_sentences(output.scores, sentences, rule, redundancy)
-        chosen = in_order(best, order)
-        scored = tuple(
-            SummarySentence(sentences[i], score, span.start, span.end - span.start, i)
-            for i, (span, score) in enumerate(
-                zip(encoded.spans, output.scores.tolist(), strict=False)  # unread ones: no score
-            )
-        )
+        sentences = [text[start:end] for start, end in encoded.spans]
+        chosen = in_order(select_sentences(output.scores, sentences, rule, redundancy), order)
+        scores = output.scores.tolist()  # of the sentences that were read
+        summary = tuple(_quote(text, encoded.spans[i], scores[i], i) for i in chosen)
         explaining_at = perf_counter()
         explanation = (
             self._explainer.explain(explain, encoded, output, chosen, top_k, stop)
@@ -203,14 +198,18 @@ class Summarizer:
         )
         explained_at = perf_counter()
         return Summary(
-            text=" ".join(sentences[i] for i in chosen),
-            sentences=tuple(scored[i] for i in chosen),
+            text=" ".join(sentence.text for sentence in summary),
+            sentences=summary,
             statistics=Statistics(
                 len(text), len(encoded.spans), encoded.n_tokens, encoded.is_truncated
             ),
             warnings=(*self._truncation_warning(encoded), *_empty_warning(chosen, rule)),
             explanation=explanation,
-            all_scores=scored if return_all_scores else None,
+            all_scores=(
+                tuple(_quote(text, encoded.spans[i], score, i) for i, score in enumerate(scores))
+                if return_all_scores
+                else None
+            ),
             stages=Stages(
                 encode_s=encoded_at - began,
                 infer_s=inferred_at - encoded_at,
@@ -248,10 +247,10 @@ class Summarizer:
         )
 
 
-def _quote(text: str, span: Span) -> str:
+def _quote(text: str, span: Span, score: float, index: int) -> SummarySentence:
     sentence = text[span.start : span.end]
     assert 0 < len(sentence) == span.end - span.start, "a span must lie inside the text"
-    return sentence
+    return SummarySentence(sentence, score, span.start, span.end - span.start, index)
 
 
 def _empty_warning(chosen: list[int], rule: LengthRule) -> list[SummaryWarning]:

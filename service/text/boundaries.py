@@ -8,9 +8,11 @@ the rules lean on what the words are.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import islice
 
 from nltk.tokenize.punkt import PunktParameters
 
@@ -59,7 +61,11 @@ def is_cased(text: str) -> bool:
         True when of a hundred characters that are no white space at least one is a capital;
         ordinary prose has three, lower-cased text none.
     """
-    return 100 * sum(map(str.isupper, text)) >= sum(map(len, text.split()))
+    if text.islower():
+        return False
+    n_needed = math.ceil(sum(map(len, text.split())) / 100)
+    capitals = filter(str.isupper, text)
+    return len(list(islice(capitals, n_needed))) == n_needed
 
 
 class Candidate:
@@ -138,9 +144,11 @@ class BoundaryRules:
         """
         ends = [0]
         next_item = 0
-        for number, word in enumerate(words[:-1]):
-            if word[-1] not in _LAST_CHARACTERS or number < ends[-1]:
+        marked = [n for n, word in enumerate(words[:-1]) if word[-1] in _LAST_CHARACTERS]
+        for number in marked:
+            if number < ends[-1]:
                 continue
+            word = words[number]
             if _is_item(words, number, ends[-1], next_item):
                 if number > ends[-1]:
                     ends.append(number)

@@ -8,7 +8,6 @@ the model.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,11 +17,11 @@ from tokenizers import Tokenizer
 
 from service.errors import BundleError, ShapeError
 from service.text.probes import PROBE_TEXTS
+from service.text.sentence_tokenizer import SentenceTokenizer
 from service.text.sentences import SentenceSplitter, Span
 
 IntArray = npt.NDArray[np.int64]
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CLS_SEP_NAMES = (("[CLS]", "[SEP]"), ("<s>", "</s>"))
 
 
@@ -93,9 +92,9 @@ class TextEncoder:
     ) -> None:
         self.settings = settings
         self._splitter = splitter
-        self._tokenizer = tokenizer
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        self._tokenizer = SentenceTokenizer(tokenizer)
         self._cls_id, self._sep_id = find_cls_and_sep(tokenizer)
 
     def encode(self, text: str) -> Encoded:
@@ -110,31 +109,23 @@ class TextEncoder:
             The document; n_encoded is 0 when the text holds no sentence.
         """
         spans = self._splitter.split(text)
-        sentences = [_LONE_SURROGATE.sub("\ufffd", text[s.start : s.end]) for s in spans]
-        # One by one: encode_batch would start a thread for every CPU, whatever limit we were given.
-        words = [
-            self._tokenizer.encode(sentence, add_special_tokens=False).ids for sentence in sentences
-        ]
+        sentences = self._tokenizer.tokenize([text[start:end] for start, end in spans])
         token_ids: list[int] = []
-        sentence_ids: list[int] = []
-        n_encoded = 0
-        is_truncated = False
-        for ids in words:
-            kept = ids[: self.settings.max_sentence_tokens - 2]
-            is_full = n_encoded == self.settings.max_sentences
-            if is_full or len(token_ids) + len(kept) + 2 > self.settings.max_tokens:
+        lengths: list[int] = []
+        for ids in sentences[: self.settings.max_sentences]:
+            kept = [self._cls_id, *ids[: self.settings.max_sentence_tokens - 2], self._sep_id]
+            if len(token_ids) + len(kept) > self.settings.max_tokens:
                 break
-            is_truncated |= len(kept) < len(ids)
-            token_ids += [self._cls_id, *kept, self._sep_id]
-            sentence_ids += [n_encoded] * (len(kept) + 2)
-            n_encoded += 1
+            token_ids += kept
+            lengths.append(len(kept))
+        n_tokens = sum(len(ids) + 2 for ids in sentences)
         return Encoded(
             token_ids=np.array(token_ids, dtype=np.int64),
-            sentence_ids=np.array(sentence_ids, dtype=np.int64),
+            sentence_ids=np.arange(len(lengths)).repeat(np.array(lengths, dtype=np.int64)),
             spans=tuple(spans),
-            n_encoded=n_encoded,
-            n_tokens=sum(len(ids) + 2 for ids in words),
-            is_truncated=is_truncated or n_encoded < len(spans),
+            n_encoded=len(lengths),
+            n_tokens=n_tokens,
+            is_truncated=len(token_ids) < n_tokens,
         )
 
     def fingerprint(self, texts: Iterable[str] = PROBE_TEXTS) -> str:

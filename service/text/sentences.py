@@ -9,6 +9,9 @@ parameters that Punkt learned.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import accumulate, count
+from operator import add
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,12 +79,20 @@ class SentenceSplitter:
         has_case = is_cased(text)
         sentences = []
         for block_start, block_end in split_blocks(text):
-            places = [word.span() for word in _WORD.finditer(text, block_start, block_end)]
-            if not places:
+            words = text[block_start:block_end].split()
+            if not words:
                 continue
-            words = [text[start:end] for start, end in places]
+            starts = _find_starts(text, block_start, block_end, words)
             first = 0
             for end in [*self._rules.find_ends(words, has_case), len(words)]:
-                sentences.append(Span(places[first][0], places[end - 1][1]))
+                sentences.append(Span(starts[first], starts[end - 1] + len(words[end - 1])))
                 first = end
         return sentences
+
+
+def _find_starts(text: str, start: int, end: int, words: Sequence[str]) -> list[int]:
+    """Find where the words of a block begin: by counting where one space lies between any two."""
+    n_before = list(accumulate(map(len, words), initial=0))
+    if n_before[-1] + len(words) - 1 == end - start:
+        return list(map(add, n_before[:-1], count(start)))
+    return [word.start() for word in _WORD.finditer(text, start, end)]

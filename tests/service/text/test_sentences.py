@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 
 from service.errors import BundleError
+from service.text.boundaries import is_cased
 from service.text.punkt_json import read_punkt, write_punkt
 from service.text.sentences import SentenceSplitter, Span
 
@@ -63,6 +64,17 @@ def test_every_character_but_white_space_lies_in_exactly_one_span(text: str) -> 
     for start, end in spans:
         assert start < end
         assert text[start:end] == text[start:end].strip()
+
+
+@given(ANY_TEXT | st.text("aA .\u01c5\n", max_size=400))
+@example("a " * 99 + "B")
+@example("a " * 100 + "B")
+@example("A" + "a " * 199 + "B")
+@example("A" + "a " * 200)
+def test_a_text_is_cased_if_of_a_hundred_characters_one_is_a_capital(text: str) -> None:
+    n_capitals = sum(character.isupper() for character in text)
+    n_characters = sum(not character.isspace() for character in text)
+    assert is_cased(text) == (100 * n_capitals >= n_characters)
 
 
 @given(st.lists(st.sampled_from(SOME_WORDS.split())))
