@@ -109,6 +109,7 @@ def distill_student(run: Run, recipe: Recipe, encoder: str | None = None) -> dic
             draw_documents(len(train), recipe.student.teacher_documents, fit.seed),
             run.teacher_scores_path,
             fit.batch_tokens,
+            fit.precision,
         )
     fitted = Fit(
         student,

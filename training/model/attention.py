@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.model.blocks import Block
 from training.model.controls import Control, control_mask
 from training.model.layout import Layout, take_rows
 from training.model.patterns import Pattern, Unmatched, matching_token_mask, pattern_mask
@@ -273,14 +274,14 @@ class PatternedAttention(nn.Module):
         self, query: Tensor, key: Tensor, value: Tensor, layout: Layout
     ) -> Tensor:
         """Attend inside each sentence alone, as one small block a sentence."""
-        q, k, v = (_to_blocks(array, layout, self.head_width) for array in (query, key, value))
-        # Written out: torch's fused kernel is slower on blocks as small as a sentence.
-        scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5
-        read = torch.softmax(scores + layout.block_bias[:, None, None], dim=-1) @ v  # G H L d
-        rows = read.transpose(1, 2).flatten(2)  # G L H*d
-        n_longest = layout.block_index.shape[1]
-        flat = take_rows(rows.flatten(0, 1), layout.group_ids * n_longest + layout.places)
-        return flat.view(value.shape)
+        read = []
+        for block in layout.blocks.parts:
+            q, k, v = (_take_block(array, block, self.head_width) for array in (query, key, value))
+            # Written out: torch's fused kernel is slower on blocks as small as a sentence.
+            scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5  # n H L L
+            heads = torch.softmax(scores + block.bias[:, None, None], dim=-1) @ v  # n H L d
+            read.append(heads.transpose(1, 2).flatten(2).flatten(0, 1))  # n*L H*d
+        return take_rows(torch.cat(read), layout.blocks.rows).view(value.shape)
 
     def _attend_densely(
         self,
@@ -382,8 +383,7 @@ def _put_cls(means: Tensor, of_cls: Tensor, layout: Layout) -> Tensor:
     return flat.scatter(0, layout.starts[:, None].expand(rows.shape), rows).view(means.shape)
 
 
-def _to_blocks(array: Tensor, layout: Layout, head_width: int) -> Tensor:
-    """(documents, tokens, heads * head width) -> (all sentences, heads, longest, head width)."""
-    n_groups, n_longest = layout.block_index.shape
-    rows = take_rows(array.flatten(0, 1), layout.block_index.reshape(-1))
-    return rows.view(n_groups, n_longest, -1, head_width).transpose(1, 2)
+def _take_block(array: Tensor, block: Block, head_width: int) -> Tensor:
+    """(documents, tokens, heads * head width) -> (n, heads, longest, head width)."""
+    rows = take_rows(array.flatten(0, 1), block.index.reshape(-1))
+    return rows.view(*block.index.shape, -1, head_width).transpose(1, 2)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from training.model.attention import AttentionRecord, HeadGroup, PatternedAttention
+from training.model.blocks import Block
 from training.model.layout import Layout, take_rows
 from training.model.patterns import Pattern, Unmatched
 
@@ -43,14 +44,12 @@ def attend_from_cls(
     """
     flat = x.flatten(0, 1)
     cls = take_rows(flat, layout.starts)  # G D
-    blocks = take_rows(flat, layout.block_index.reshape(-1))
-    blocks = blocks.view(*layout.block_index.shape, -1)  # G L D
     parts = []
     for group in attention.groups:
         if group.pattern is Pattern.INTRA_SENTENCE:
-            parts.append(_read_sentence(attention, group, cls, blocks, layout))
+            parts.append(_read_sentence(attention, group, flat, cls, layout))
         elif group.pattern is Pattern.MATCHING_TOKEN:
-            parts.append(_read_copies(attention, group, cls, blocks, layout, record))
+            parts.append(_read_copies(attention, group, flat, cls, layout, record))
         else:
             is_next = group.pattern is Pattern.NEXT_TOKEN
             places = (layout.next_index if is_next else layout.previous_index)[layout.starts]
@@ -63,7 +62,7 @@ def attend_from_cls(
 
 
 def _read_sentence(
-    attention: PatternedAttention, group: HeadGroup, cls: Tensor, blocks: Tensor, layout: Layout
+    attention: PatternedAttention, group: HeadGroup, flat: Tensor, cls: Tensor, layout: Layout
 ) -> Tensor:
     """Attend over each sentence's tokens, with learned weights; (all sentences, heads * width)."""
     rows, width = attention.rows_of(group.heads), attention.head_width
@@ -72,8 +71,12 @@ def _read_sentence(
         layer.weight[rows].unflatten(0, (-1, width)) for layer in (attention.key, attention.value)
     )  # H d D
     asked = (q @ key).transpose(0, 1) / width**0.5  # G H D
-    scores = asked @ blocks.transpose(1, 2) + layout.block_bias[:, None]  # G H L
-    read = torch.softmax(scores, dim=-1) @ blocks  # G H D
+    parts = []
+    for block in layout.blocks.parts:
+        vectors = _take_block(flat, block)  # n L D
+        scores = asked[block.sentences] @ vectors.transpose(1, 2) + block.bias[:, None]  # n H L
+        parts.append(torch.softmax(scores, dim=-1) @ vectors)  # n H D
+    read = torch.cat(parts)[layout.blocks.order]  # G H D
     heads = read.transpose(0, 1) @ value.transpose(1, 2)  # H G d
     read_by_all: Tensor = heads.transpose(0, 1).flatten(1) + attention.value.bias[rows]
     return read_by_all
@@ -82,8 +85,8 @@ def _read_sentence(
 def _read_copies(
     attention: PatternedAttention,
     group: HeadGroup,
+    flat: Tensor,
     cls: Tensor,
-    blocks: Tensor,
     layout: Layout,
     record: AttentionRecord | None,
 ) -> Tensor:
@@ -94,12 +97,29 @@ def _read_copies(
     """
     values = attention.project_values(cls, group)
     of_cls = attention.attend_among_cls(group, cls, values, layout, record)
-    ids = layout.token_ids.reshape(-1)[layout.block_index]  # G L
-    is_itself = layout.block_mask & (layout.block_index == layout.starts[:, None])
-    is_copy = layout.block_mask & (ids == ids[:, :1]) & ~is_itself
-    otherwise = layout.block_mask if attention.unmatched is Unmatched.ALL else is_itself
-    places = (is_copy | (otherwise & ~is_copy.any(dim=1, keepdim=True))).to(blocks.dtype)
-    means = ((places / places.sum(dim=1, keepdim=True))[:, None] @ blocks).squeeze(1)  # G D
-    alone = attention.project_values(means, group)
+    means = [
+        _mean_of_copies(flat, block, layout.token_ids, attention.unmatched)
+        for block in layout.blocks.parts
+    ]
+    alone = attention.project_values(torch.cat(means)[layout.blocks.order], group)
     is_learned = layout.is_learned[layout.starts][:, None]
     return torch.where(is_learned, of_cls.to(alone.dtype), alone)
+
+
+def _mean_of_copies(flat: Tensor, block: Block, token_ids: Tensor, unmatched: Unmatched) -> Tensor:
+    """Average over the copies of each first token in its own sentence; (n, width).
+
+    Where there is none, it is its own vector, or the mean of the sentence.
+    """
+    ids = token_ids.reshape(-1)[block.index]  # n L
+    is_itself = block.mask & (block.index == block.index[:, :1])
+    is_copy = block.mask & (ids == ids[:, :1]) & ~is_itself
+    otherwise = block.mask if unmatched is Unmatched.ALL else is_itself
+    weights = (is_copy | (otherwise & ~is_copy.any(dim=1, keepdim=True))).to(flat.dtype)
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    return (weights[:, None] @ _take_block(flat, block)).squeeze(1)
+
+
+def _take_block(flat: Tensor, block: Block) -> Tensor:
+    """(documents * tokens, width) -> (n, longest, width)."""
+    return take_rows(flat, block.index.reshape(-1)).view(*block.index.shape, -1)

@@ -179,8 +179,11 @@ def mean_of_sentences(x: Tensor, layout: Layout) -> Tensor:
     Returns:
         (all sentences, width) float; padding, which belongs to the sentence before, does not count.
     """
-    blocks = take_rows(x.flatten(0, 1), layout.block_index.reshape(-1))
-    blocks = blocks.view(*layout.block_index.shape, -1)  # G L D
-    weights = layout.block_mask.to(x.dtype)
-    weights = weights / weights.sum(dim=1, keepdim=True)
-    return (weights[:, None] @ blocks).squeeze(1)
+    flat = x.flatten(0, 1)
+    means = []
+    for block in layout.blocks.parts:
+        vectors = take_rows(flat, block.index.reshape(-1)).view(*block.index.shape, -1)  # n L D
+        weights = block.mask.to(x.dtype)
+        weights = weights / weights.sum(dim=1, keepdim=True)
+        means.append((weights[:, None] @ vectors).squeeze(1))
+    return take_rows(torch.cat(means), layout.blocks.order)
