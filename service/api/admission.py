@@ -31,7 +31,7 @@ _CUTTING_SHARE = 0.05
 
 _READ_BELOW = 0.9
 """Share of its limit up to which a queue has bodies read: above it, nearly all would be read only
-to be refused, and reading is half of what a refusal costs (docs/why.md, 33)."""
+to be refused, and reading is a quarter of what that costs (docs/why.md, 33)."""
 
 _KEPT = 0.98
 """Share of what was observed that is kept with each new document."""
