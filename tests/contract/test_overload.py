@@ -2,7 +2,7 @@
 
 Broken variants that these tests were seen to catch: a lane that admits everything (504 instead of
 429, and 200 after more than the deadline); Retry-After left out; bodies read while the queue is
-full; a refusal that does not wait for the unread body; a list that keeps every unread body.
+full; a refusal that does not wait for the unread body; 100 kB kept of every refusal.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ REFUSED = ("patsum_rejections_total", "queue_full")
 
 
 def measure_rate(server, n_sentences):
-    """Documents a second that the service does when all its workers are busy and warm."""
+    """Documents a second that the service does when its two workers are busy and warm."""
     body = {"documents": [{"text": make_text(i, n_sentences)} for i in range(4)]}
     for _ in range(2):
         began = perf_counter()
@@ -169,7 +169,7 @@ def test_unread_body_that_does_not_come_whole_is_waited_for_as_long_as_any(full_
 @pytest.mark.slow
 @pytest.mark.parametrize("n_sentences", [110, LONG])
 def test_tenfold_overload_gives_only_answers_and_refusals_in_flat_memory(n_sentences):
-    with ServerProcess(max_characters=1_000_000) as server:  # for the measuring of the rate
+    with ServerProcess(workers=2, max_characters=1_000_000) as server:  # for measure_rate
         rate = measure_rate(server, n_sentences)
         outcome, sizes = asyncio.run(overload(server, 10 * rate, n_sentences))
         assert httpx.get(f"{server.url}/readyz").status_code == 200
