@@ -1,8 +1,9 @@
 """Admission: a bounded queue, counted in tokens, in front of a fixed number of workers.
 
     a request's documents --admit--> waiting --turn--> at work --leave--> gone
-                             │
-                             └ 429 at once when the queue is full
+          │                  │
+          │                  └ 429 at once when they do not fit
+          └ 429 unread, when hardly anything would fit
 
 Each class of work has a lane of its own, so that slow occlusions never stand before summaries.
 """
@@ -27,6 +28,10 @@ text (docs/why.md, 24)."""
 
 _CUTTING_SHARE = 0.05
 """What cutting and counting a token costs, of what reading it costs (docs/why.md, 24)."""
+
+_READ_BELOW = 0.9
+"""Share of its limit up to which a queue has bodies read: above it, nearly all would be read only
+to be refused, and reading is a quarter of what that costs (docs/why.md, 34)."""
 
 _KEPT = 0.98
 """Share of what was observed that is kept with each new document."""
@@ -123,6 +128,11 @@ class Lane:
         return round(self._max_queue_s * self._tokens_per_s)
 
     @property
+    def is_nearly_full(self) -> bool:
+        """Whether so much waits that a request is refused before its body is read."""
+        return bool(self._n_waiting) and self._waiting_tokens > _READ_BELOW * self.limit_tokens
+
+    @property
     def _tokens_per_s(self) -> float:
         return self._n_workers * self._speed.tokens_per_s
 
@@ -152,15 +162,30 @@ class Lane:
         """
         total = sum(costs)
         if self._n_waiting and self._waiting_tokens + total > self.limit_tokens:
-            self._metrics.rejections.labels(Rejection.QUEUE_FULL).inc()
-            seconds = max(1, math.ceil(self._waiting_tokens / max(1.0, self._tokens_per_s)))
-            raise ProblemError(
-                ProblemKind.TOO_BUSY,
-                f"expected room for about {total} tokens in the queue of {self.limit_tokens}, got "
-                f"{self._waiting_tokens} waiting; come back in {seconds} s, or add replicas",
-                headers={"Retry-After": str(seconds)},
-            )
+            raise self.refuse(f"room for about {total} tokens")
         return [Place(self, cost) for cost in costs]
+
+    def refuse(self, expected: str) -> ProblemError:
+        """Count a refusal, and make it.
+
+        Args:
+            expected: of the queue, in words.
+
+        Returns:
+            429; Retry-After says when the queue will be done.
+        """
+        self._metrics.rejections.labels(Rejection.QUEUE_FULL).inc()
+        seconds = max(1, math.ceil(self._waiting_tokens / max(1.0, self._tokens_per_s)))
+        return ProblemError(
+            ProblemKind.TOO_BUSY,
+            f"expected {expected} in the queue of {self.limit_tokens}, got "
+            f"{self._waiting_tokens} waiting; come back in {seconds} s, or add replicas",
+            headers={"Retry-After": str(seconds)},
+        )
+
+    def refuse_unread(self) -> ProblemError:
+        """Refuse a request whose body nobody has looked at, as `refuse` does."""
+        return self.refuse(f"at most {_READ_BELOW:.0%} of the limit to wait")
 
     async def acquire(self) -> None:
         """Wait for a free worker."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from service.api.admission import Lane
 from service.api.json_route import BodyLimits, JsonRequest, check_content, parse_json
 from service.api.open_inference_schemas import InferRequest
 from service.api.problems import ProblemError, ProblemKind, validation_problem
@@ -13,25 +14,26 @@ from service.api.tensor_bytes import HEADER_LENGTH, OCTETS, read_texts
 
 
 async def read_infer_request(
-    request: Request, limits: BodyLimits
+    request: Request, limits: BodyLimits, lane: Lane
 ) -> tuple[InferRequest, list[str]]:
     """Read the request of an inference, and the texts from its JSON or from behind it.
 
     Args:
         request: unread.
         limits: of the body.
+        lane: refuses the body unread while it is nearly full.
 
     Returns:
         The request, and the text of each document.
 
     Raises:
-        ProblemError: 400, 413, 415 or 422.
+        ProblemError: 400, 408, 413, 415, 422 or 429.
     """
     content_type = request.headers.get("content-type", OCTETS)
     if content_type == OCTETS:  # as the protocol has it, or none, as Triton's client does
         content_type = "application/json"
     check_content(content_type, request.headers.get("content-encoding"))
-    body = await JsonRequest(request, limits, check=lambda _: None).body()
+    body = await JsonRequest(request, limits, lambda _: None, lane).body()
     n_json = _read_header_length(request.headers.get(HEADER_LENGTH), len(body))
     try:
         asked = InferRequest.model_validate(parse_json(body[:n_json]))

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from service.api.accept import JSON, choose_media_type
+from service.api.admission import Lane
 from service.api.caller import CallerGoneError
 from service.api.problems import FieldProblem, ProblemError, ProblemKind
 
@@ -39,38 +40,59 @@ class JsonRequest(Request):
         request: the request as the framework made it.
         limits: of the body.
         check: refuses a parsed body by raising a ProblemError, before a schema sees it.
+        lane: refuses the body unread while it is nearly full; None where only the body tells which
+            lane its work takes.
     """
 
-    def __init__(self, request: Request, limits: BodyLimits, check: CheckJson) -> None:
+    def __init__(
+        self, request: Request, limits: BodyLimits, check: CheckJson, lane: Lane | None
+    ) -> None:
         super().__init__(request.scope, request.receive)
         self._limits = limits
         self._check = check
+        self._lane = lane
 
     async def body(self) -> bytes:
         """Read the body, refusing as soon as it is known to be too long.
 
         Raises:
             ProblemError: 408, it has not come whole in time; 413, by Content-Length or by what has
-                come.
+                come; 429, the lane was nearly full when it began to come.
             CallerGoneError: the client has gone before it was whole.
         """
         if not hasattr(self, "_body"):
             declared = self.headers.get("content-length", "")
             if declared.isdecimal() and int(declared) > self._limits.max_bytes:
                 raise self._too_large(f"{declared} (Content-Length)")
-            received = bytearray()
-            try:
-                with anyio.fail_after(self._limits.upload_s):
-                    async for chunk in self.stream():
-                        received += chunk
-                        if len(received) > self._limits.max_bytes:
-                            raise self._too_large(f"at least {len(received)}")
-            except ClientDisconnect as error:
-                raise CallerGoneError from error
-            except TimeoutError as error:
-                raise self._too_slow(len(received)) from error
-            self._body = bytes(received)
+            if self._lane is not None and self._lane.is_nearly_full:
+                # Thrown away, but waited for: closing on a client that still sends can cost it the
+                # answer, and a connection that was answered early never times out in uvicorn.
+                await self._take(is_kept=False)
+                raise self._lane.refuse_unread()
+            self._body = bytes(await self._take(is_kept=True))
         return self._body
+
+    async def _take(self, *, is_kept: bool) -> bytearray:
+        """Take the whole body from the connection.
+
+        Args:
+            is_kept: it is returned; otherwise nothing is, and it needs no memory.
+        """
+        received = bytearray()
+        n_received = 0
+        try:
+            with anyio.fail_after(self._limits.upload_s):
+                async for chunk in self.stream():
+                    n_received += len(chunk)
+                    if n_received > self._limits.max_bytes:
+                        raise self._too_large(f"at least {n_received}")
+                    if is_kept:
+                        received += chunk
+        except ClientDisconnect as error:
+            raise CallerGoneError from error
+        except TimeoutError as error:
+            raise self._too_slow(n_received) from error
+        return received
 
     async def json(self) -> object:
         """Parse and check the body.
@@ -100,7 +122,7 @@ class JsonRequest(Request):
         )
 
 
-def json_route(limits: BodyLimits, check: CheckJson) -> type[APIRoute]:
+def json_route(limits: BodyLimits, check: CheckJson, lane: Lane | None = None) -> type[APIRoute]:
     """Make the class of the routes that take JSON.
 
     `request.state.media_type` tells what the client wants, of what the route's description offers.
@@ -109,6 +131,8 @@ def json_route(limits: BodyLimits, check: CheckJson) -> type[APIRoute]:
         limits: of the body.
         check: refuses a parsed body by raising a ProblemError. A schema makes an error for every
             item that is wrong, so what bounds their number is checked here, before it.
+        lane: refuses bodies unread while it is nearly full; None where only a body tells which lane
+            its work takes.
     """
 
     class JsonRoute(APIRoute):
@@ -122,7 +146,7 @@ def json_route(limits: BodyLimits, check: CheckJson) -> type[APIRoute]:
                 check_content(
                     request.headers.get("content-type"), request.headers.get("content-encoding")
                 )
-                json_request = JsonRequest(request, limits, check)
+                json_request = JsonRequest(request, limits, check, lane)
                 if not await json_request.body():
                     raise _not_json("nothing")
                 return await handle(json_request)

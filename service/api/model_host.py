@@ -77,6 +77,11 @@ class ModelHost:
         return self._summarizer
 
     @property
+    def summaries(self) -> Lane:
+        """The lane of all work but occlusion."""
+        return self._lanes[LaneName.ATTENTION]
+
+    @property
     def queue_limits(self) -> dict[str, int]:
         """Most tokens that may wait in each lane, by its name; 0 before the warm-up."""
         return {name.value: lane.limit_tokens for name, lane in self._lanes.items()}
@@ -127,7 +132,7 @@ class ModelHost:
         except ProblemError:
             self._metrics.rejections.labels(Rejection.NOT_READY).inc()
             raise
-        lane = self._lanes[LaneName.ATTENTION]
+        lane = self.summaries
         costs = [_estimate(summarizer, document.text) for document in documents]
         if request.explain is not None and request.explain.method is ExplainMethod.OCCLUSION:
             lane = self._lanes[LaneName.OCCLUSION]

@@ -91,7 +91,7 @@ def open_inference_router(
         `scores` has a row for each document: the scores of the summary's sentences in their order,
         filled up with -1 to the longest row.
         """
-        asked, texts = await read_infer_request(request, limits)
+        asked, texts = await read_infer_request(request, limits, host.summaries)
         check_n_documents({"documents": texts}, settings.max_documents)
         body = to_summarize_request(asked, texts)
         batch = await endpoint.summarize(request, body)

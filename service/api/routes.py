@@ -24,13 +24,15 @@ def summarize_router(endpoint: SummarizeEndpoint, settings: Settings) -> APIRout
         endpoint: answers.
         settings: the limits.
     """
+    limits = BodyLimits(settings.max_body_bytes, settings.upload_s)
+
+    def check(value: object) -> None:
+        check_n_documents(value, settings.max_documents)
+
     router = APIRouter(
         prefix="/v1",
         tags=["summarize"],
-        route_class=json_route(
-            BodyLimits(settings.max_body_bytes, settings.upload_s),
-            lambda value: check_n_documents(value, settings.max_documents),
-        ),
+        route_class=json_route(limits, check, endpoint.host.summaries),
     )
     page = ExplainPage()
 
@@ -57,14 +59,17 @@ def summarize_router(endpoint: SummarizeEndpoint, settings: Settings) -> APIRout
         """Choose each document's most important sentences."""
         return await answer(request, body)
 
-    @router.post(
-        "/explain",
-        response_model=SummarizeResponse,
-        responses={200: {**EXPLAIN_PAGE, "content": _IN_LINES | EXPLAIN_PAGE["content"]}},
-    )
     async def explain(request: Request, body: SummarizeRequest) -> Response:
         """Choose as `/v1/summarize` does, and always say why: to a program, or to a person."""
         options = body.explain or ExplainOptions()
         return await answer(request, body.model_copy(update={"explain": options}))
 
+    router.add_api_route(
+        "/explain",
+        explain,
+        methods=["POST"],
+        response_model=SummarizeResponse,
+        responses={200: {**EXPLAIN_PAGE, "content": _IN_LINES | EXPLAIN_PAGE["content"]}},
+        route_class_override=json_route(limits, check),  # its body says which lane its work takes
+    )
     return router

@@ -71,6 +71,22 @@ def test_request_larger_than_the_queue_is_admitted_only_when_nothing_waits(make_
     lane.admit([1000])
 
 
+@pytest.mark.parametrize(
+    ("waiting", "is_nearly_full"), [([], False), ([90], False), ([91], True), ([1000], True)]
+)
+def test_queue_is_nearly_full_above_nine_tenths_of_its_limit(make_lane, waiting, is_nearly_full):
+    lane = make_lane(max_queue_tokens=100)
+    for cost in waiting:
+        lane.admit([cost])
+    assert lane.is_nearly_full is is_nearly_full
+
+
+def test_empty_queue_is_not_nearly_full_before_any_speed_is_known(make_lane):
+    lane = make_lane(max_queue_s=2.0)
+    assert lane.limit_tokens == 0
+    assert not lane.is_nearly_full
+
+
 def test_limit_and_retry_after_follow_the_speed_that_is_seen(make_lane, metrics):
     lane = make_lane(n_workers=2, max_queue_s=2.0)
     lane.learn(5_000, 10.0)
