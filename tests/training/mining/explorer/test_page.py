@@ -1,6 +1,7 @@
 """The explorer as a person meets it: a real Chromium, a real server, a tiny run."""
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -13,6 +14,10 @@ from training.mining.explorer.app import create_app
 IS_BLANK = """canvas => {
   const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
   return !data.some((value, place) => place % 4 === 3 && value > 0);
+}"""
+BRIGHTEST = """canvas => {
+  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  return Math.max(...data.filter((value, place) => place % 4 < 3 && data[place | 3] === 255));
 }"""
 
 
@@ -128,7 +133,7 @@ def test_person_finds_a_pattern_tries_it_and_accepts_it(page, run_copy):
 
     # What is left unexplained is less there than it was.
     page.select_option("#colour", "residual")
-    expect(page.locator(".model .hint")).to_contain_text("no accepted pattern explains")
+    expect(page.locator(".heads .hint")).to_contain_text("no accepted pattern explains")
 
 
 def test_keyboard_goes_from_head_to_head_and_from_token_to_token(page):
@@ -192,9 +197,20 @@ def test_library_is_measured_in_one_go_and_a_head_names_the_pattern_that_it_carr
     assert page.input_value("#predicate") == "next"
     expect(page.locator("#head-figures")).to_contain_text("GR over 4 documents100.0 %")
     page.select_option("#colour", "taylor")
-    expect(page.locator(".model .hint")).to_contain_text("by Taylor")
+    expect(page.locator(".heads .hint")).to_contain_text("by Taylor")
     figures = page.locator(".cell .figure").all_text_contents()
     assert sum(map(float, figures)) == pytest.approx(100, abs=0.5)
+
+
+@pytest.mark.parametrize("color_scheme", ["dark"])
+@pytest.mark.parametrize("stages", [("student",)])
+def test_thumbnail_turns_dark_where_its_cell_turns_bright(page):
+    """Of a head that is wholly inside the predicate, and of one that is wholly outside."""
+    page.fill("#predicate", "next")
+    expect(page.locator("#student-1-1 .figure")).to_have_text("100.0")
+    expect(page.locator("#student-0-2 .figure")).to_have_text("0.0")
+    assert page.locator("#student-1-1 canvas").evaluate(BRIGHTEST) == 0
+    assert page.locator("#student-0-2 canvas").evaluate(BRIGHTEST) == 255
 
 
 @pytest.mark.parametrize("stages", [("teacher", "student")])
@@ -213,13 +229,13 @@ def test_teacher_and_student_stand_side_by_side_and_a_click_on_either_is_answere
     from_teacher = brightness(page)
 
     # What became of it in the student: the same token, lit as that head looks.
-    expect(page.locator("#student-1-2")).to_have_class("cell related")
+    expect(page.locator("#student-1-2")).to_have_class(re.compile("related"))
     page.click("#head-pattern button")
     expect(page.locator("#head-heading")).to_have_text("Student: layer 1, head 2")
     expect(page.locator("#head-pattern")).to_have_text(
         "carries intra_sentence · began as teacher 1·0"
     )
-    expect(page.locator("#teacher-1-0")).to_have_class("cell related")
+    expect(page.locator("#teacher-1-0")).to_have_class(re.compile("related"))
     expect(page.locator("#teacher-1-0")).to_have_attribute("aria-pressed", "false")
     expect(page.locator(".token.picked")).to_have_attribute("data-token", "3")
     assert brightness(page) != from_teacher

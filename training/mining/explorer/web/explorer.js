@@ -66,7 +66,7 @@ class Page {
   #makeModel(server, run) {
     const model = new Model(server, run, {
       onPick: (layer, head) => this.#pickHead(model, layer, head),
-      onColour: () => this.#colour(),
+      onColour: () => this.#showFigures(),
     });
     return model;
   }
@@ -274,17 +274,6 @@ class Page {
     if (this.#model.view.number !== number || this.#editor.predicate?.text !== predicate.text) return;
     this.#matches = new Matches(bits, nTokens);
     this.#models.forEach((model, place) => model.figures.takeHere(here[place]));
-  }
-
-  /** Colour the grids, all on one scale where their figures can be compared. */
-  #colour() {
-    const colours = this.#models.map((model) => model.figures.colours());
-    const highest = Math.max(...colours.map(({ top }) => top));
-    this.#models.forEach(({ grid }, place) => {
-      const { values, top, write, note, isAlone } = colours[place];
-      grid.colour(values, isAlone ? top : highest, write, note);
-    });
-    this.#showFigures();
   }
 
   #showFigures() {

@@ -91,13 +91,13 @@ export class Figures {
     this.#onChange();
   }
 
-  /** What colours the grid now; `isAlone`: not to be compared with another model's. */
+  /** What colours the grid now. */
   colours() {
     const kind = this.#select.value;
     const { note } = KINDS[kind];
     if (kind in this.#importance) {
       const values = shares(this.#importance[kind].mean);
-      return { values, top: highest(values), write: percent, note, isAlone: true };
+      return { values, top: highest(values), write: percent, note };
     }
     if (kind === "residual") {
       const values = this.#residual?.relevance ?? null;
@@ -107,7 +107,7 @@ export class Figures {
     const values = source?.relevance ?? null;
     if (values === null) {
       const none = this.#here === null ? "Write a predicate." : "No token has a match in this document.";
-      return { values: null, top: 0, write: percent, note: none };
+      return { values: null, top: 1, write: percent, note: none };
     }
     const n = this.#predicate.over?.n_documents;
     const where = n ? `over ${n} documents` : "in this document";

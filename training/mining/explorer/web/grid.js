@@ -16,6 +16,7 @@ export class Grid {
   #note = make("span", { class: "hint", "aria-live": "polite" });
   #cells = [];
   #stage;
+  #nHeads;
   #hasPatterns;
   #size;
   #thumbnails = null;
@@ -27,6 +28,7 @@ export class Grid {
    */
   constructor(run, onPick) {
     this.#stage = run.stage;
+    this.#nHeads = run.heads;
     this.#hasPatterns = run.plan.flat().some((pattern) => pattern !== null);
     this.#size = run.thumbnailSize;
     this.#onPick = onPick;
@@ -39,7 +41,7 @@ export class Grid {
     const name = make("b", { id: `${run.stage}-name` }, run.stage);
     this.#container.setAttribute("aria-labelledby", name.id);
     /** The grid under the model's name. */
-    this.element = make("div", { class: "model" }, make("p", {}, name, " ", this.#note), this.#container);
+    this.element = make("div", { class: "heads" }, make("p", {}, name, " ", this.#note), this.#container);
     this.#container.addEventListener("keydown", (event) => this.#press(event));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.repaint());
     this.#cells[0][0].button.tabIndex = 0;
@@ -52,11 +54,13 @@ export class Grid {
   }
 
   repaint() {
+    for (const cell of this.#cells.flat()) this.#paint(cell);
+  }
+
+  #paint({ canvas, place }) {
     if (this.#thumbnails === null) return;
-    const area = this.#size ** 2;
-    this.#cells.flat().forEach(({ canvas }, at) => {
-      paint(canvas, this.#size, this.#size, (place) => this.#thumbnails[at * area + place]);
-    });
+    const first = place * this.#size ** 2;
+    paint(canvas, this.#size, this.#size, (at) => this.#thumbnails[first + at]);
   }
 
   /**
@@ -70,11 +74,15 @@ export class Grid {
   colour(figures, top, write, note) {
     this.#note.textContent = note;
     this.#cells.forEach((row, layer) =>
-      row.forEach(({ button, figure, name }, head) => {
+      row.forEach((cell, head) => {
+        const { button, figure, name } = cell;
         const value = figures?.[layer][head];
         const share = value === undefined ? 0 : Math.min(1, Math.max(0, value / (top || 1)));
         button.style.setProperty("--level", `${(100 * share).toFixed(1)}%`);
-        button.classList.toggle("hot", share > 0.5);
+        if (button.classList.contains("hot") !== share > 0.5) {
+          button.classList.toggle("hot");
+          this.#paint(cell); // in another colour, or it could not be seen
+        }
         figure.textContent = value === undefined ? "" : write(value);
         button.setAttribute("aria-label", `${name}${value === undefined ? "" : `: ${write(value)}`}`);
       }),
@@ -130,7 +138,8 @@ export class Grid {
       figure,
       ...(this.#hasPatterns ? [carried] : []),
     );
-    return { cell: make("span", { role: "gridcell" }, button), button, canvas, figure, name };
+    const place = layer * this.#nHeads + head;
+    return { cell: make("span", { role: "gridcell" }, button), button, canvas, figure, name, place };
   }
 
   #press(event) {

@@ -24,7 +24,11 @@ export class Model {
     this.run = run;
     this.stage = run.stage;
     this.grid = new Grid(run, onPick);
-    this.figures = new Figures(onColour);
+    this.figures = new Figures(() => {
+      const { values, top, write, note } = this.figures.colours();
+      this.grid.colour(values, top, write, note);
+      onColour();
+    });
   }
 
   /** Fetch a document and its thumbnails. */
