@@ -13,6 +13,7 @@ import { Text } from "./text.js";
 import { WhatIf } from "./what_if.js";
 
 const N_NAMED = 5;
+const LEAST_NAMED = 0.005; // less is written as 0.00
 
 class Page {
   #models;
@@ -216,7 +217,7 @@ class Page {
     }
     const order = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, N_NAMED);
     top.textContent = weights[order[0]].toFixed(3);
-    const named = order.flatMap((j) => [
+    const named = order.filter((j) => weights[j] >= LEAST_NAMED).flatMap((j) => [
       make("b", {}, this.#text.word(j)),
       `\u00a0${weights[j].toFixed(2)} `,
     ]);
