@@ -22,7 +22,7 @@ def load_pretrained_tokenizer(name_or_path: str) -> Tokenizer:
 
     try:
         wrapped = AutoTokenizer.from_pretrained(name_or_path)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
+    except Exception as error:  # transformers raises whatever its own code stumbles over
         raise CheckpointError(
             f"expected the tokenizer of a pretrained encoder at {name_or_path!r} "
             f"(a hub name or a folder): {error}\nwithout a network, give --encoder a local folder; "

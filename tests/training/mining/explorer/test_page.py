@@ -100,6 +100,8 @@ def test_person_finds_a_pattern_tries_it_and_accepts_it(page, run_copy):
     # A predicate with a mistake, then without.
     page.fill("#predicate", "previous or bananas")
     expect(page.locator("#predicate-error")).to_contain_text("column 13")
+    shown = page.locator("#predicate-error").text_content().splitlines()
+    assert shown[1:] == ["previous or bananas", " " * 12 + "^"]
     page.n_refusals += 1
     page.fill("#predicate", "previous or next")
     expect(page.locator("#predicate-error")).to_be_hidden()

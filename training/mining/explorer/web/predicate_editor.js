@@ -70,7 +70,8 @@ export class PredicateEditor {
       if (error.name === "AbortError") return;
       if (!(error instanceof Refusal)) throw error;
       this.#take(null);
-      this.#error.textContent = error.message;
+      const place = error.position === null ? "" : `\n${text}\n${" ".repeat(error.position)}^`;
+      this.#error.textContent = error.message + place;
       this.#error.hidden = false;
       this.#input.setAttribute("aria-invalid", "true");
     }
