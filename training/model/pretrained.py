@@ -64,7 +64,7 @@ def _load(name_or_path: str) -> Any:
         source, loading = AutoModel.from_pretrained(name_or_path, output_loading_info=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
-            f"expected a pretrained encoder at {name_or_path!r} (a hub name or a folder): {error}\n"
+            f"expected a pretrained encoder at {name_or_path!r} (a hub name or a folder): {error}; "
             "if it lies on this machine, name its folder with --encoder"
         ) from error
     missing = sorted(name for name in loading["missing_keys"] if not name.startswith("pooler."))

@@ -7,7 +7,7 @@ import click
 
 from training.cli import threads_option, use_threads
 
-# What `patsum inject` and `patsum distill` read is about the teacher.
+# What `patsum distill` reads is about the teacher.
 _DECISIONS = {"teacher": "decisions.json", "student": "student-decisions.json"}
 
 
