@@ -164,6 +164,18 @@ def test_nothing_can_be_decided_on_a_predicate_that_is_being_written(page):
     expect(page.locator("#accept")).to_be_enabled()
 
 
+@pytest.mark.parametrize("stages", [("teacher", "student")])
+def test_mistake_in_a_predicate_stays_while_the_other_model_is_looked_at(page):
+    page.click("#teacher-0-0")
+    page.fill("#predicate", "bananas")
+    expect(page.locator("#predicate-error")).to_contain_text("bananas")
+    page.n_refusals += 2  # each model is asked
+    page.click("#student-0-0")
+    expect(page.locator("#head-heading")).to_have_text("Student: layer 0, head 0")
+    expect(page.locator("#predicate-error")).to_be_visible()
+    expect(page.locator("#accept")).to_be_disabled()
+
+
 def test_rejection_measures_first_and_can_be_taken_back(page, run_copy):
     page.fill("#predicate", "lead(2)")
     expect(page.locator("#predicate-says")).to_contain_text("first 2 sentences")

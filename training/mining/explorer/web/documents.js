@@ -39,7 +39,7 @@ export class Documents {
   /** Show the figures of another model. */
   takeModel(documents) {
     this.#documents = documents;
-    this.#nameChosen();
+    if (this.#chosen !== null) this.#nameChosen();
     this.#draw();
   }
 

@@ -13,7 +13,7 @@ import { Text } from "./text.js";
 import { WhatIf } from "./what_if.js";
 
 const N_NAMED = 5;
-const LEAST_NAMED = 0.005; // less is written as 0.00
+const LEAST_NAMED = 0.01; // of the largest weight: a mask leaves zeros
 
 class Page {
   #models;
@@ -156,9 +156,9 @@ class Page {
     this.#model = model;
     this.#describeModel();
     this.#documents.takeModel(model.run.documents);
-    this.#text.mark(model.view);
-    this.#editor.show(model.predicate);
-    this.#showBoard(model, model.board);
+    if (model.view !== null) this.#text.mark(model.view);
+    if (model.predicate !== null) this.#editor.show(model.predicate); // else its mistake stays
+    if (model.board !== null) this.#showBoard(model, model.board);
     this.#board.takePredicate(model.predicate);
     this.#whatIf.takePredicate(model.predicate);
   }
@@ -217,7 +217,8 @@ class Page {
     }
     const order = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, N_NAMED);
     top.textContent = weights[order[0]].toFixed(3);
-    const named = order.filter((j) => weights[j] >= LEAST_NAMED).flatMap((j) => [
+    const seen = order.filter((j) => weights[j] >= LEAST_NAMED * weights[order[0]]);
+    const named = seen.flatMap((j) => [
       make("b", {}, this.#text.word(j)),
       `\u00a0${weights[j].toFixed(2)} `,
     ]);
