@@ -69,6 +69,7 @@ def export_run(
         encoder_files = dataclasses.replace(encoder_files, settings=settings)
     model = crop_positions(load_model(run.student.model_path, encoder), encoder_files.settings)
     _refuse_comparison(model.config)
+    reasons = explain_plan(recipe, run.open_decisions(recipe.student), model.config.plan)
     train, validation = run.open_examples(recipe.data)
     step = max(1, math.ceil(len(validation) / n_documents))
     export_folder = folder / "export"
@@ -87,7 +88,7 @@ def export_run(
         model_path=int8_path,
         weights="int8",
         encoder_files=encoder_files,
-        reasons=explain_plan(recipe, run.open_decisions(recipe.student)),
+        reasons=reasons,
         training={
             "recipe": recipe.name,
             "base_encoder": recipe.teacher.encoder,

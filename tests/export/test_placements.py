@@ -14,6 +14,7 @@ from training.mining.decisions import (
     Verdict,
     now,
 )
+from training.model.patterns import Pattern
 from training.recipe import Recipe, StudentRecipe
 
 EVIDENCE = Evidence(relevance=0.5, lift=7.0, z=2.5, low=0.25, high=0.75, n_documents=60)
@@ -43,7 +44,8 @@ def recipe(**student):
 
 
 def test_heads_say_which_heads_of_the_teacher_a_person_looked_at_and_what_was_measured(decisions):
-    explained = explain_plan(recipe(layers=(1, 2), heads=((3, 1),)), decisions)
+    plan = (None, Pattern.NEXT_TOKEN), (Pattern.INTRA_SENTENCE, Pattern.MATCHING_TOKEN)
+    explained = explain_plan(recipe(layers=(1, 2), heads=((3, 1),)), decisions, plan)
     assert explained["plan_reason"] == "by hand"
     assert explained["placements"] == [
         {
@@ -68,4 +70,10 @@ def test_heads_say_which_heads_of_the_teacher_a_person_looked_at_and_what_was_me
 
 
 def test_plan_of_a_recipe_has_the_recipes_reason_alone():
-    assert explain_plan(Recipe("tiny"), None) == {"plan_reason": "", "placements": []}
+    assert explain_plan(Recipe("tiny"), None, ((None,),)) == {"plan_reason": "", "placements": []}
+
+
+def test_decision_that_came_after_the_student_is_not_claimed_of_it(decisions):
+    plan = ((Pattern.INTRA_SENTENCE, Pattern.PREVIOUS_TOKEN),)
+    explained = explain_plan(recipe(layers=(2,), heads=((3, 1),)), decisions, plan)
+    assert [row["head"] for row in explained["placements"]] == [0]
