@@ -51,7 +51,8 @@ def print_info(info: ServiceInfo) -> Iterator[str]:
         )
     for placed in model.placements:
         found = f"  layer {placed.layer}, head {placed.head}: {placed.pattern}, as in the teacher's"
-        yield f"{found} layer {placed.teacher_layer}, head {placed.teacher_head}. {placed.note}".rstrip()
+        found += f" layer {placed.teacher_layer}, head {placed.teacher_head}. {placed.note}"
+        yield found.rstrip()
     yield "limits"
     yield from (f"  {name:<24}{value}" for name, value in info.limits.model_dump().items())
     yield "versions"
