@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from export.crop import crop_positions
 from export.pack import pack_bundle, refuse_other_folder
+from export.placements import explain_plan
 from export.quantize import quantize
 from export.to_onnx import Backend, export_onnx
 from export.verify import Limits, verify
@@ -55,7 +56,8 @@ def export_run(
         The bundle, verified.
 
     Raises:
-        DataError: `out` is a folder of something else, or the validation examples are missing.
+        DataError: `out` is a folder of something else, or the validation examples or the decisions
+            that the student follows are missing.
         CheckpointError: the student is missing.
         ExportError: the service would read further than the model can, a form differs from the
             trained model by more than its limit, or the model is one of a comparison only.
@@ -73,6 +75,7 @@ def export_run(
         encoder_files = dataclasses.replace(encoder_files, settings=settings)
     model = crop_positions(load_model(student.model_path, encoder), encoder_files.settings)
     _refuse_comparison(model.config)
+    reasons = explain_plan(recipe, run.open_decisions(recipe.student), model.config.plan)
     train, validation = run.open_examples(recipe.data)
     step = max(1, math.ceil(len(validation) / n_documents))
     export_folder = beside / "export"
@@ -91,6 +94,7 @@ def export_run(
         model_path=int8_path,
         weights="int8",
         encoder_files=encoder_files,
+        reasons=reasons,
         training={
             "recipe": recipe.name,
             "base_encoder": recipe.teacher.encoder,

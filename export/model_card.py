@@ -75,6 +75,33 @@ def _patterns(model: dict[str, Any]) -> Iterator[str]:
     if model.get("is_last_for_cls"):
         yield "The last layer is computed for each sentence's first token alone."
     yield ""
+    if model.get("plan_reason"):
+        yield f"Why so: {model['plan_reason']}"
+        yield ""
+    yield from _placements(model.get("placements", []))
+
+
+def _placements(placements: list[dict[str, Any]]) -> Iterator[str]:
+    """What a person saw in the teacher's heads that these heads began as."""
+    if not placements:
+        return
+    yield "A person accepted these in the teacher:"
+    yield ""
+    yield "| head | pattern | teacher's head | GR [95 %] | lift | documents | note |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in placements:
+        yield (
+            f"| {row['layer']}.{row['head']} | {row['pattern']} "
+            f"| {row['teacher_layer']}.{row['teacher_head']} | {_measured(row['evidence'])} "
+            f"| {' '.join(row['note'].split()).replace('|', '/')} |"
+        )
+    yield ""
+
+
+def _measured(evidence: dict[str, Any] | None) -> str:
+    if evidence is None:
+        return "not measured | | "
+    return "{relevance:.3f} [{low:.3f}, {high:.3f}] | {lift:.1f} | {n_documents}".format(**evidence)
 
 
 def _quality(reports: list[dict[str, Any]]) -> Iterator[str]:

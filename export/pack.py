@@ -38,6 +38,7 @@ def pack_bundle(
     weights: str,
     encoder_files: EncoderFiles,
     training: Mapping[str, Any],
+    reasons: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Write a bundle, read it back, and return it.
 
@@ -51,6 +52,7 @@ def pack_bundle(
         weights: its number format, "int8" or "float32".
         encoder_files: the encoder that the model was trained with.
         training: how it was trained, for the manifest.
+        reasons: why its heads carry what they carry, as `explain_plan` gives them; None for none.
 
     Returns:
         The bundle, verified.
@@ -85,7 +87,7 @@ def pack_bundle(
             "max_sentences": settings.max_sentences,
         },
         "fingerprint": encoder_files.open().fingerprint(),
-        "model": _describe_model(model.config, pattern_names(model), weights),
+        "model": _describe_model(model.config, pattern_names(model), weights) | dict(reasons or {}),
         "quality": [],
         "faithfulness": None,
         "training": dict(training),

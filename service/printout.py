@@ -1,6 +1,7 @@
 """How summaries and the service's description look on a terminal and in a pipe."""
 
 import json
+import textwrap
 from collections.abc import Iterator
 
 from service.api.info import ServiceInfo
@@ -44,6 +45,14 @@ def print_info(info: ServiceInfo) -> Iterator[str]:
     width = max((len(p or "free") for layer in model.patterns for p in layer), default=0)
     for i, layer in enumerate(model.patterns):
         yield f"  layer {i}  " + "  ".join(f"{pattern or 'free':<{width}}" for pattern in layer)
+    if model.plan_reason:
+        yield from textwrap.wrap(
+            model.plan_reason, 100, initial_indent="why       ", subsequent_indent=" " * 10
+        )
+    for placed in model.placements:
+        found = f"  layer {placed.layer}, head {placed.head}: {placed.pattern}, as in the teacher's"
+        found += f" layer {placed.teacher_layer}, head {placed.teacher_head}. {placed.note}"
+        yield found.rstrip()
     yield "limits"
     yield from (f"  {name:<24}{value}" for name, value in info.limits.model_dump().items())
     yield "versions"

@@ -31,6 +31,7 @@ from training.model.patterns import Pattern
 ROOT = Path(__file__).parents[1]
 RECIPE = """
 name = "tiny"
+plan_reason = "one of each, to see the whole way"
 
 [data]
 max_train = 40
@@ -358,6 +359,11 @@ def test_bundle_is_evaluated_on_articles_that_it_has_not_seen(workshop, bundle):
     said = patsum_ok("evaluate", "--data", data, "--bundle", bundle, "--resamples", 100)
     assert "documents  20," in said
     assert "Lead-3" in said
+
+
+def test_bundle_says_why_its_heads_carry_their_patterns(bundle):
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["model"]["plan_reason"] == "one of each, to see the whole way"
 
 
 def test_service_answers_with_sentences_of_the_text(bundle, text):

@@ -27,6 +27,22 @@ WORDS = (
     "road school storm train vote water wind"
 )
 PATTERN_NAMES = ("matching_token", "intra_sentence", "previous_token", "next_token")
+PLACEMENT = {
+    "layer": 0,
+    "head": 1,
+    "pattern": "intra_sentence",
+    "teacher_layer": 3,
+    "teacher_head": 8,
+    "note": "hardly leaves its sentence",
+    "evidence": {
+        "relevance": 0.5,
+        "lift": 7.0,
+        "z": 2.5,
+        "low": 0.25,
+        "high": 0.75,
+        "n_documents": 60,
+    },
+}
 MAX_TOKENS = 512
 MAX_SENTENCE_TOKENS = 64
 WIDTH = 8
@@ -176,6 +192,8 @@ def tiny_manifest(fingerprint):
             "pattern_names": list(PATTERN_NAMES),
             "weights": "float32",
             "opset": 18,
+            "plan_reason": "to test with",
+            "placements": [PLACEMENT],
         },
         "quality": [{"data": "none", "n": 2, "command": "none", **rouge, "lead3": rouge}],
         "faithfulness": {

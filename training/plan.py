@@ -9,6 +9,9 @@ from training.model.controls import Control
 from training.model.patterns import Pattern, Unmatched
 from training.recipe import StudentRecipe
 
+Places = tuple[tuple[tuple[int, int], ...], ...]
+"""By a student's layer and head, a layer and head of its teacher."""
+
 _FREE = "free"
 _Item = TypeVar("_Item")
 _Kind = TypeVar("_Kind", Activation, Control, Pattern, Positions, Unmatched)
@@ -53,10 +56,7 @@ def place_patterns(
         RecipeError: the student starts from none of the heads, or an unknown name.
     """
     undecided = read_head(recipe.undecided, "undecided")
-    rows = one_for_each(recipe.heads or (tuple(range(n_heads)),), recipe.layers)
-    places = [
-        [(layer, head) for head in row] for layer, row in zip(recipe.layers, rows, strict=False)
-    ]
+    places = teacher_places(recipe, n_heads)
     if not any(place in accepted for row in places for place in row):
         raise RecipeError(
             f"decisions: expected an accepted pattern in a head that the student starts from "
@@ -64,6 +64,23 @@ def place_patterns(
             "choose other layers or heads, or accept more patterns"
         )
     return tuple(tuple(accepted.get(place, undecided) for place in row) for row in places)
+
+
+def teacher_places(recipe: StudentRecipe, n_heads: int) -> Places:
+    """Tell which head of the teacher each head of a student starts from.
+
+    Args:
+        recipe: the layers and heads that it starts from.
+        n_heads: the teacher's heads a layer, all of which it has where the recipe names none.
+
+    Returns:
+        The teacher's layer and head by the student's; as many rows as the recipe has for both.
+    """
+    rows = one_for_each(recipe.heads or (tuple(range(n_heads)),), recipe.layers)
+    return tuple(
+        tuple((layer, head) for head in row)
+        for layer, row in zip(recipe.layers, rows, strict=False)
+    )
 
 
 def one_for_each(items: tuple[_Item, ...], layers: tuple[int, ...]) -> tuple[_Item, ...]:

@@ -262,6 +262,8 @@ class Recipe:
 
     Attributes:
         name: of the bundle that comes out.
+        plan_reason: for people: why the student's heads carry what they carry; the bundle, its card
+            and `/info` repeat it.
         data: what the models are shown.
         teacher: the teacher.
         student: the student.
@@ -269,6 +271,7 @@ class Recipe:
     """
 
     name: str
+    plan_reason: str = ""
     data: DataRecipe = field(default_factory=DataRecipe)
     teacher: TeacherRecipe = field(default_factory=TeacherRecipe)
     student: StudentRecipe = field(default_factory=StudentRecipe)

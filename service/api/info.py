@@ -31,6 +31,29 @@ class _Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
+class EvidenceInfo(_Model):
+    """What was measured of a pattern in a head of the teacher."""
+
+    relevance: float = Field(description="Mean attention inside the pattern, 0 to 1.")
+    lift: float = Field(description="Relevance over that of uniform attention.")
+    z: float = Field(description="Standard deviations above the mean over all heads.")
+    low: float = Field(description="Lower end of the relevance's 95 % interval over documents.")
+    high: float
+    n_documents: int
+
+
+class PlacementInfo(_Model):
+    """A pattern that a person found in the teacher, and the head that carries it here."""
+
+    layer: int
+    head: int
+    pattern: str
+    teacher_layer: int = Field(description="Of the teacher's head that this one began as.")
+    teacher_head: int
+    note: str = Field(description="The person's own words; may be empty.")
+    evidence: EvidenceInfo | None = Field(description="Null when nothing was measured.")
+
+
 class ModelInfo(_Model):
     """The loaded model, from its bundle's manifest."""
 
@@ -52,6 +75,12 @@ class ModelInfo(_Model):
     max_sentences: int
     patterns: list[list[str | None]] = Field(
         description="For each layer, for each head: its pattern, or null for a free head."
+    )
+    plan_reason: str = Field(
+        description="Why the heads carry these patterns; empty when the bundle does not say."
+    )
+    placements: list[PlacementInfo] = Field(
+        description="What a person decided about single heads, with the evidence."
     )
 
 
@@ -187,4 +216,6 @@ def _describe_model(bundle: Bundle) -> ModelInfo:
         max_sentence_tokens=manifest.encoder.max_sentence_tokens,
         max_sentences=manifest.encoder.max_sentences,
         patterns=[list(layer) for layer in model.patterns],
+        plan_reason=model.plan_reason,
+        placements=[PlacementInfo(**item.model_dump()) for item in model.placements],
     )

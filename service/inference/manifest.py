@@ -51,6 +51,48 @@ class EncoderEntry(_Section):
     max_sentences: Count = DEFAULT_MAX_SENTENCES
 
 
+class EvidenceEntry(_Section):
+    """What was measured of a pattern in a head of the teacher.
+
+    Attributes:
+        relevance: GR, the mean attention inside the pattern, 0 to 1.
+        lift: relevance over that of uniform attention.
+        z: standard deviations of the relevance above the mean over all heads.
+        low: lower end of the 95 % bootstrap interval of the relevance over documents.
+        high: its upper end.
+        n_documents: how many documents were measured.
+    """
+
+    relevance: float = Field(ge=0, le=1)
+    lift: float = Field(ge=0)
+    z: float
+    low: float
+    high: float
+    n_documents: Count
+
+
+class PlacementEntry(_Section):
+    """A pattern that a person found in the teacher's head, and the student's head that carries it.
+
+    Attributes:
+        layer: of the student's head, from 0.
+        head: of the student's layer, from 0.
+        pattern: that it carries.
+        teacher_layer: of the teacher's head that it began as, from 0.
+        teacher_head: of that layer, from 0.
+        note: the person's own words; "" for none.
+        evidence: None where nothing was measured.
+    """
+
+    layer: Count
+    head: Count
+    pattern: str
+    teacher_layer: Count
+    teacher_head: Count
+    note: str = ""
+    evidence: EvidenceEntry | None = None
+
+
 class ModelEntry(_Section):
     """The student's shape and the patterns that its heads carry.
 
@@ -68,6 +110,8 @@ class ModelEntry(_Section):
         pattern_names: what the columns of the graph's `pattern_shares` stand for, in their order.
         weights: number format of the weights, such as "int8".
         opset: ONNX operator set of the graph.
+        plan_reason: why the heads carry what they carry, in words; "" where nobody said.
+        placements: what a person decided about single heads.
     """
 
     layers: Count
@@ -81,6 +125,8 @@ class ModelEntry(_Section):
     pattern_names: tuple[str, ...]
     weights: str
     opset: Count
+    plan_reason: str = ""
+    placements: tuple[PlacementEntry, ...] = ()
 
     @property
     def is_linear(self) -> bool:
@@ -104,6 +150,22 @@ class ModelEntry(_Section):
                 f"expected patterns for {self.layers} layers of up to {self.heads} heads, "
                 f"got layers of {sizes}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_placements(self) -> "ModelEntry":
+        carried = {
+            (layer, head): pattern
+            for layer, row in enumerate(self.patterns)
+            for head, pattern in enumerate(row)
+        }
+        for item in self.placements:
+            place = item.layer, item.head
+            if place not in carried or carried[place] != item.pattern:
+                raise ValueError(
+                    f"expected placements of what heads carry, got {item.pattern!r} for layer "
+                    f"{item.layer}, head {item.head}, which carries {carried.get(place)!r}"
+                )
         return self
 
 

@@ -184,6 +184,9 @@ def test_info_shows_patterns_limits_and_versions(run):
     assert result.exit_code == 0
     for words in ("patsum-tiny@sha256:", "matching_token", "free", "max_documents", "onnxruntime"):
         assert words in result.stdout
+    assert "why       to test with\n" in result.stdout
+    placed = "layer 0, head 1: intra_sentence, as in the teacher's layer 3, head 8. hardly leaves"
+    assert placed in result.stdout
 
 
 def test_info_as_json_is_the_answer_of_the_api(run):

@@ -154,8 +154,13 @@ def _make_articles(
         if n_blank:
             _LOGGER.warning("%s: skipped %d of %d rows, blank", name, n_blank, n_read)
     if not n_given:
+        if not n_read:
+            raise DataError(f"{name}: expected articles, got none; give another file")
         wanted = "an article" if outlet is None else f"an article of outlet {outlet!r}"
-        raise DataError(f"{name}: expected {wanted}, got {n_read} rows without one")
+        raise DataError(
+            f"{name}: expected {wanted}, got {n_read} rows without one; give another file"
+            + (", or leave `outlet` out of the recipe's [data]" if outlet else "")
+        )
 
 
 def _make_article(where: str, number: int, row: object, has_summary: bool) -> Article:

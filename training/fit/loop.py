@@ -163,8 +163,9 @@ class Fit:
             for group in self._remaining_batches():
                 self._loss = self._take_step(group)
                 bar.update(len(group))
+                best_so_far = f"{self._best:.2f}" if self._best >= 0 else "unknown yet"
                 bar.set_postfix_str(
-                    f"loss {self._loss:.3f}, R-1 {self._best:.2f} (lead {lead[0]:.2f})"
+                    f"loss {self._loss:.3f}, R-1 {best_so_far} (lead {lead[0]:.2f})"
                 )
                 self._validate_if_due(numbers, lead)
                 if time.monotonic() - self._began > _SAVE_EVERY_S:

@@ -26,7 +26,7 @@ def path(tmp_path):
 def change_field(fields, dotted_name, value):
     *parents, last = dotted_name.split("/")
     for parent in parents:
-        fields = fields[parent]
+        fields = fields[int(parent) if parent.isdigit() else parent]
     if value is DELETED:
         del fields[last]
     else:
@@ -105,6 +105,9 @@ def test_other_format_is_refused(fields, path, number):
             [["matching_token"]],
             r"model: .*1 layers of up to 4 heads, got layers of",
         ),
+        ("model/placements/0/head", 0, r"model: .*got 'intra_sentence' for layer 0, head 0"),
+        ("model/placements/0/head", 4, "model: .*head 4, which carries None"),
+        ("model/placements/0/evidence/lift", -1, "model.placements.0.evidence.lift: .*greater"),
         ("model/pattern_names", [1], "model.pattern_names.0: .*string"),
         ("faithfulness/sufficiency", float("nan"), "faithfulness.sufficiency: .*finite"),
         ("faithfulness/n", DELETED, "faithfulness.n: Field required"),
@@ -137,12 +140,13 @@ def test_cost_grows_with_the_text_alone_where_no_head_looks_at_all_pairs(
     fields, patterns, fixed, is_linear
 ):
     fields["model"] |= {"heads": 2, "layers": 1, "patterns": [patterns], "fixed": fixed}
+    fields["model"]["placements"] = []
     assert Manifest.model_validate_json(json.dumps(fields)).model.is_linear is is_linear
 
 
-def test_bundle_of_before_names_no_fixed_patterns(fields):
-    del fields["model"]["fixed"]
-    assert Manifest.model_validate_json(json.dumps(fields)).model.fixed == (
-        "previous_token",
-        "next_token",
-    )
+def test_bundle_of_before_names_neither_fixed_patterns_nor_reasons(fields):
+    for name in ("fixed", "plan_reason", "placements"):
+        del fields["model"][name]
+    model = Manifest.model_validate_json(json.dumps(fields)).model
+    assert model.fixed == ("previous_token", "next_token")
+    assert (model.plan_reason, model.placements) == ("", ())
