@@ -345,7 +345,7 @@ def test_student_followed_the_teacher_on_the_documents_that_it_was_shown(distill
 @pytest.fixture(scope="module")
 def bundle(distilled):
     """The bundle of the student; one so small may lose rank agreement to rounding."""
-    limits = Limits(min_kendall_tau=-1.0, max_rouge1_change=100.0)
+    limits = Limits(min_kendall_tau=-1.0, max_rouge1_loss=100.0)
     return export_run(distilled, distilled / "bundle", n_documents=4, limits=limits).path
 
 
