@@ -17,10 +17,10 @@ from export.length_fit import (
 from service import LengthRule, Summarizer
 from service.errors import DataError, ExportError
 from service.text.adaptive_length import FEATURES, AdaptiveLength, measure_candidates
+from tests.tiny_articles import write_tiny_articles
 from training.data.articles import Article, read_articles
 from training.evaluate.report import Provenance
 from training.evaluate.rouge import rouge_scores
-from tests.tiny_articles import write_tiny_articles
 
 PROVENANCE = Provenance("toy@sha256:0123456789ab", "toy.jsonl", None, "patsum fit-length --x")
 
