@@ -45,6 +45,7 @@ def _lines(manifest: dict[str, Any]) -> Iterator[str]:
             yield f"- {key.replace('_', ' ')}: {value}"
     yield ""
     yield from _patterns(model)
+    yield from _default_length(manifest.get("default_length"))
     yield from _quality(manifest["quality"])
     yield from _faithfulness(manifest["faithfulness"])
     yield "## What it is not for"
@@ -104,6 +105,31 @@ def _measured(evidence: dict[str, Any] | None) -> str:
     return "{relevance:.3f} [{low:.3f}, {high:.3f}] | {lift:.1f} | {n_documents}".format(**evidence)
 
 
+def _default_length(entry: dict[str, Any] | None) -> Iterator[str]:
+    if entry is None:
+        return
+    yield "## How many sentences"
+    yield ""
+    yield (
+        "Without a length rule a summary has two, three or four sentences, whichever the sum of "
+        "these features times their weights says is worth most in the text "
+        f"(fitted on {entry['n']} articles of {entry['data']}):"
+    )
+    yield ""
+    for name, weight in entry["weights"].items():
+        yield f"- {name.replace('_', ' ')}: {weight:+g}"
+    yield ""
+    gains = ", ".join(
+        "{} {:+.2f} [{:+.2f}, {:+.2f}]".format(title, *entry["gain"][key])
+        for key, title in _METRICS
+    )
+    yield (
+        f"Gain over always three, with weights fitted on the other half of the articles: {gains}. "
+        f"`{entry['command']}`"
+    )
+    yield ""
+
+
 def _quality(reports: list[dict[str, Any]]) -> Iterator[str]:
     if not reports:
         return
@@ -117,6 +143,8 @@ def _quality(reports: list[dict[str, Any]]) -> Iterator[str]:
         lead = report["lead3"]
         where = f"| {report['data']} | {report['n']} "
         yield where + "| this model | " + _cells(report) + " |"
+        if "top3" in report:
+            yield where + "| this model, always three sentences | " + _cells(report["top3"]) + " |"
         yield where + "| Lead-3 | " + _cells(lead) + " |"
         yield where + "| oracle | " + _cells(report["oracle"]) + " |"
         difference = report["difference"]

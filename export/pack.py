@@ -90,6 +90,7 @@ def pack_bundle(
         "model": _describe_model(model.config, pattern_names(model), weights) | dict(reasons or {}),
         "quality": [],
         "faithfulness": None,
+        "default_length": None,
         "training": dict(training),
     }
     _write_manifest(draft, fields)
@@ -154,6 +155,28 @@ def record_results(path: Path, reports: Sequence[Mapping[str, Any]]) -> Bundle:
         names = ("comprehensiveness", "sufficiency", "leaveOneOutKendallTau", "n")
         fields["faithfulness"] = {name: faithfulness[0][name] for name in names}
     _write_manifest(path, fields)
+    return Bundle(path)
+
+
+def write_default_length(path: Path, entry: Mapping[str, Any]) -> Bundle:
+    """Put the weights of the default length into a bundle's manifest and model card.
+
+    Answers without a length rule change, and so does the bundle's version. Measurements of quality,
+    which were of other answers, are taken out.
+
+    Args:
+        path: the bundle.
+        entry: a `default_length` of the manifest.
+
+    Returns:
+        The bundle, read again.
+
+    Raises:
+        BundleError: the bundle does not read.
+    """
+    Bundle(path)
+    fields = json.loads((path / MANIFEST_FILE).read_text(encoding="utf-8"))
+    _write_manifest(path, fields | {"default_length": dict(entry), "quality": []})
     return Bundle(path)
 
 

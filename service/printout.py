@@ -41,6 +41,9 @@ def print_info(info: ServiceInfo) -> Iterator[str]:
     yield f"          {model.weights} weights, {', '.join(model.languages)}, {model.license}"
     yield f"reads     {model.max_tokens} tokens and {model.max_sentences} sentences a text, "
     yield f"          {model.max_sentence_tokens} tokens a sentence"
+    counts = ", ".join(str(count) for count in model.default_length.sentence_counts)
+    by_text = ", whichever is worth most in the text" if model.default_length.weights else ""
+    yield f"chooses   {counts} sentences{by_text}, when not told how many"
     yield "patterns  (a row a layer, a column a head)"
     width = max((len(p or "free") for layer in model.patterns for p in layer), default=0)
     for i, layer in enumerate(model.patterns):

@@ -14,6 +14,7 @@ from nltk.tokenize.punkt import PunktParameters
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
+from service.text.adaptive_length import FEATURES
 from service.text.encode import EncoderSettings, TextEncoder
 from service.text.punkt_json import write_punkt
 from service.text.sentences import SentenceSplitter
@@ -202,8 +203,23 @@ def tiny_manifest(fingerprint):
             "leaveOneOutKendallTau": 0.5,
             "n": 2,
         },
+        "default_length": None,
         "training": {"recipe": "none"},
     }
+
+
+def write_default_length(folder, **weights):
+    """Let a tiny bundle choose between two, three and four sentences; weights left out are 0."""
+    fields = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    no_gain = {name: [0.0, 0.0, 0.0] for name in ("rouge1", "rouge2", "rougeL")}
+    fields["default_length"] = {
+        "weights": dict.fromkeys(FEATURES, 0.0) | weights,
+        "data": "none",
+        "n": 2,
+        "command": "none",
+        "gain": no_gain,
+    }
+    write_manifest(folder, fields)
 
 
 def write_manifest(folder, manifest):

@@ -18,6 +18,8 @@ from service.api.problems import AsciiJsonResponse, Problem
 from service.api.settings import Settings, count_usable_cpus
 from service.inference.bundle import Bundle
 from service.inference.manifest import MODEL_FILE
+from service.text.adaptive_length import COUNTS
+from service.text.default_length import DEFAULT_SENTENCE_COUNT
 
 PACKAGES = ("patsum", "onnxruntime", "tokenizers", "nltk", "numpy", "fastapi", "uvicorn")
 """Packages that decide how a text is cut, scored and answered."""
@@ -54,6 +56,17 @@ class PlacementInfo(_Model):
     evidence: EvidenceInfo | None = Field(description="Null when nothing was measured.")
 
 
+class DefaultLength(_Model):
+    """How many sentences a summary has when the request has no length rule."""
+
+    sentence_counts: list[int] = Field(
+        description="One of these; fewer where the text has fewer, or they repeat each other."
+    )
+    weights: dict[str, float] | None = Field(
+        description="Of what decides between several; null where there is one."
+    )
+
+
 class ModelInfo(_Model):
     """The loaded model, from its bundle's manifest."""
 
@@ -73,6 +86,7 @@ class ModelInfo(_Model):
     max_tokens: int = Field(description="Most tokens of a document that are read.")
     max_sentence_tokens: int
     max_sentences: int
+    default_length: DefaultLength
     patterns: list[list[str | None]] = Field(
         description="For each layer, for each head: its pattern, or null for a free head."
     )
@@ -215,7 +229,15 @@ def _describe_model(bundle: Bundle) -> ModelInfo:
         max_tokens=manifest.encoder.max_tokens,
         max_sentence_tokens=manifest.encoder.max_sentence_tokens,
         max_sentences=manifest.encoder.max_sentences,
+        default_length=_describe_default_length(bundle),
         patterns=[list(layer) for layer in model.patterns],
         plan_reason=model.plan_reason,
         placements=[PlacementInfo(**item.model_dump()) for item in model.placements],
     )
+
+
+def _describe_default_length(bundle: Bundle) -> DefaultLength:
+    entry = bundle.manifest.default_length
+    if entry is None:
+        return DefaultLength(sentence_counts=[DEFAULT_SENTENCE_COUNT], weights=None)
+    return DefaultLength(sentence_counts=list(COUNTS), weights=entry.weights)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.errors import BundleError
+from service.text.adaptive_length import FEATURES
 from service.text.encode import DEFAULT_MAX_SENTENCES
 
 FORMAT = 1
@@ -193,6 +194,34 @@ class Faithfulness(_Section):
     n: Count
 
 
+class DefaultLengthEntry(_Section):
+    """How many sentences a summary has when the caller does not say, fitted on articles.
+
+    Attributes:
+        weights: of `service.text.adaptive_length.AdaptiveLength`, one for each of its features.
+        data: name of what they were fitted on.
+        n: articles of it.
+        command: that fits them again.
+        gain: over always three sentences, by metric: ROUGE points with the ends of the 95 %
+            interval, of weights fitted on other articles.
+    """
+
+    weights: dict[str, float]
+    data: str
+    n: Count
+    command: str
+    gain: dict[str, tuple[float, float, float]]
+
+    @model_validator(mode="after")
+    def _check_features(self) -> "DefaultLengthEntry":
+        if set(self.weights) != set(FEATURES):
+            raise ValueError(
+                f"expected weights of {sorted(FEATURES)}, got {sorted(self.weights)}: "
+                "another version of patsum fitted them"
+            )
+        return self
+
+
 class Manifest(_Section):
     """Everything in `manifest.json`.
 
@@ -209,6 +238,7 @@ class Manifest(_Section):
         model: shape and patterns.
         quality: measurements, the headline first.
         faithfulness: of the attention evidence; None when not measured.
+        default_length: weights that choose between two, three and four sentences; None for three.
         training: recipe and teacher, in free form.
     """
 
@@ -223,6 +253,7 @@ class Manifest(_Section):
     model: ModelEntry
     quality: tuple[QualityEntry, ...] = ()
     faithfulness: Faithfulness | None = None
+    default_length: DefaultLengthEntry | None = None
     training: dict[str, object] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -105,6 +105,13 @@ def test_card_says_why_the_heads_carry_what_they_carry(bundle):
     assert bundle.manifest.model.placements[0].evidence.z == 2.5
 
 
+def test_card_shows_always_three_beside_the_default_where_it_was_measured(bundle):
+    report = rouge_report(bundle)
+    record_results(bundle.path, [report | {"top3": rouge_report(bundle, rouge1=39.5)}])
+    card = (bundle.path / "README.md").read_text()
+    assert "| this model, always three sentences | 39.50 [38.50, 40.50]" in card
+
+
 def test_faithfulness_alone_keeps_the_quality(bundle):
     record_results(bundle.path, [rouge_report(bundle)])
     again = record_results(bundle.path, [faithfulness_report(bundle)])

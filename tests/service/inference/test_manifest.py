@@ -150,3 +150,33 @@ def test_bundle_of_before_names_neither_fixed_patterns_nor_reasons(fields):
     model = Manifest.model_validate_json(json.dumps(fields)).model
     assert model.fixed == ("previous_token", "next_token")
     assert (model.plan_reason, model.placements) == ("", ())
+
+
+def test_bundle_of_before_has_no_default_length(fields):
+    del fields["default_length"]
+    assert Manifest.model_validate_json(json.dumps(fields)).default_length is None
+
+
+def test_default_length_survives_a_round_trip(four_sentence_bundle):
+    manifest = read_manifest(four_sentence_bundle / "manifest.json")
+    assert manifest.default_length is not None
+    assert manifest.default_length.weights["is_four"] == 1.0
+    assert Manifest.model_validate_json(manifest.model_dump_json(by_alias=True)) == manifest
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("weights/is_four", DELETED, "default_length: .*another version of patsum"),
+        ("weights/is_five", 1.0, "default_length: .*got .*'is_five'.*another version of patsum"),
+        ("weights/is_four", float("inf"), "default_length.weights.is_four: .*finite"),
+        ("gain/rouge1", [0.0], "default_length.gain.rouge1"),
+        ("n", DELETED, "default_length.n: Field required"),
+    ],
+)
+def test_wrong_default_length_is_named(four_sentence_bundle, path, name, value, message):
+    fields = json.loads((four_sentence_bundle / "manifest.json").read_text(encoding="utf-8"))
+    change_field(fields["default_length"], name, value)
+    path.write_text(json.dumps(fields), encoding="utf-8")
+    with pytest.raises(BundleError, match=f"got a wrong field {message}"):
+        read_manifest(path)
