@@ -20,7 +20,12 @@ from service.errors import DataError
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Bundle folder to write; RUN/bundle when not given.",
+    help="Bundle folder to write; `bundle` beside the student's folder when not given.",
+)
+@click.option(
+    "--variant",
+    metavar="NAME/VARIANT/seed-N",
+    help="In place of the run's student, that of one fit of `patsum ablate` in this run.",
 )
 @click.option(
     "--encoder",
@@ -49,6 +54,7 @@ from service.errors import DataError
 def export(
     folder: Path,
     out: Path | None,
+    variant: str | None,
     encoder: str | None,
     backend: str,
     max_tokens: int | None,
@@ -60,7 +66,8 @@ def export(
 
     bundle = export_run(
         folder,
-        out or folder / "bundle",
+        out,
+        variant=variant,
         encoder=encoder,
         backend=Backend(backend),
         max_tokens=max_tokens,

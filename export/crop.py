@@ -1,4 +1,4 @@
-"""Cuts a model's position table to the positions that the service can reach."""
+"""Makes a model's position table small: only what the service can reach, segments added to it."""
 
 import dataclasses
 
@@ -7,11 +7,15 @@ from service.text.encode import EncoderSettings
 from training.model.config import Positions
 from training.model.extractive_model import ExtractiveModel
 
-_TABLE = "encoder.embeddings.positions.weight"
+_POSITIONS = "encoder.embeddings.positions.weight"
+_SEGMENTS = "encoder.embeddings.token_types.weight"
 
 
 def crop_positions(model: ExtractiveModel, settings: EncoderSettings) -> ExtractiveModel:
     """Leave out the rows of the position table that no text can reach.
+
+    Where positions count within the sentence, all tokens are of one segment: its row is added to
+    every position's, and the segment table is left out.
 
     Args:
         model: the student; it is not changed.
@@ -31,7 +35,12 @@ def crop_positions(model: ExtractiveModel, settings: EncoderSettings) -> Extract
             f"expected at most {model.config.max_positions - model.config.position_offset} tokens "
             f"to read, as many as the model has positions for, got {reach}; lower --max-tokens"
         )
-    cropped = ExtractiveModel(dataclasses.replace(model.config, max_positions=n_rows))
     state = model.state_dict()
-    cropped.load_state_dict({**state, _TABLE: state[_TABLE][:n_rows]})
+    state[_POSITIONS] = state[_POSITIONS][:n_rows]
+    config = dataclasses.replace(model.config, max_positions=n_rows)
+    if counts_in_sentence and config.token_types:
+        state[_POSITIONS] = state[_POSITIONS] + state.pop(_SEGMENTS)[0]
+        config = dataclasses.replace(config, token_types=0)
+    cropped = ExtractiveModel(config)
+    cropped.load_state_dict(state)
     return cropped.train(model.training)

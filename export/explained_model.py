@@ -10,7 +10,7 @@ Source:
 import torch
 from torch import Tensor, nn
 
-from export.sentence_pooling import pool_copies, pool_tokens
+from export.sentence_pooling import pool_cls, pool_copies, pool_tokens
 from training.model.attention import PatternedAttention
 from training.model.extractive_model import ExtractiveModel, ModelRecord
 from training.model.layout import Layout
@@ -113,21 +113,21 @@ class ExplainedModel(nn.Module):
         return first, second
 
     def _matching_attention(self, record: ModelRecord, layout: Layout) -> Tensor | None:
-        """(sentences, sentences) mean over the matching heads; None where there are none."""
-        dense = [
-            layer.weights[Pattern.MATCHING_TOKEN][0].mean(dim=0)
-            for layer in record.token_layers
-            if Pattern.MATCHING_TOKEN in layer.weights
-        ]
-        among_cls = [
-            layer.cls_weights[0].mean(dim=0)
-            for layer in record.token_layers
-            if layer.cls_weights is not None
-        ]
-        if among_cls:
-            learned = torch.stack(among_cls).mean(dim=0)
-            return pool_copies(layout, learned, self.model.config.unmatched)
-        return pool_tokens(torch.stack(dense).mean(dim=0), layout) if dense else None
+        """(sentences, sentences) mean over the layers with matching heads; None without any."""
+        pooled = []
+        last = record.token_layers[-1]
+        for layer in record.token_layers:
+            is_for_cls = layer is last and self.model.config.is_last_for_cls
+            if layer.cls_weights is not None:
+                learned = layer.cls_weights[0].mean(dim=0)
+                if is_for_cls:
+                    pooled.append(pool_cls(layout, learned))
+                else:
+                    pooled.append(pool_copies(layout, learned, self.model.config.unmatched))
+            elif Pattern.MATCHING_TOKEN in layer.weights:
+                weights = layer.weights[Pattern.MATCHING_TOKEN][0].mean(dim=0)
+                pooled.append(pool_tokens(weights, layout, is_for_cls=is_for_cls))
+        return torch.stack(pooled).mean(dim=0) if pooled else None
 
     def _pattern_shares(self, record: ModelRecord, starts: Tensor) -> Tensor:
         """Norms of what each pattern's heads write into a sentence's [CLS], as shares."""
@@ -135,7 +135,8 @@ class ExplainedModel(nn.Module):
         for number, layer in enumerate(record.token_layers):
             assert layer.gathered is not None
             gram, members = self.get_buffer(f"gram_{number}"), self.get_buffer(f"members_{number}")
-            heads = layer.gathered[0].index_select(0, starts)  # S H*d
+            heads = layer.gathered[0]
+            heads = heads if layer.is_for_cls else heads.index_select(0, starts)  # S H*d
             heads = heads.unflatten(-1, (gram.shape[0], gram.shape[1])).transpose(0, 1)  # H S d
             squares = ((heads @ gram) * heads).sum(dim=-1).clamp(min=0.0)  # H S
             total = total + squares.sqrt().T @ members  # S P

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from export.crop import crop_positions
 from export.pack import pack_bundle, refuse_other_folder
+from export.placements import explain_plan
 from export.quantize import quantize
 from export.to_onnx import Backend, export_onnx
 from export.verify import Limits, verify
@@ -27,8 +28,9 @@ _CALIBRATION_DOCUMENTS = 128
 
 def export_run(
     folder: Path,
-    out: Path,
+    out: Path | None = None,
     *,
+    variant: str | None = None,
     encoder: str | None = None,
     backend: Backend = Backend.OPTIMUM,
     max_tokens: int | None = None,
@@ -37,11 +39,13 @@ def export_run(
 ) -> Bundle:
     """Make a bundle of a run's student.
 
-    The float and int8 graphs and `verification.json` stay in RUN/export.
+    The float and int8 graphs and `verification.json` stay in `export` beside the student's folder.
 
     Args:
         folder: a run whose student is finished.
-        out: bundle folder to write.
+        out: bundle folder to write; `bundle` beside the student's folder when not given.
+        variant: in place of the run's student, that of one fit of an ablation in it:
+            "NAME/VARIANT/seed-N".
         encoder: where the pretrained encoder of a compact student is, if not where the file says.
         backend: what traces the graph.
         max_tokens: most tokens that the service reads; as in training when not given.
@@ -52,24 +56,29 @@ def export_run(
         The bundle, verified.
 
     Raises:
-        DataError: `out` is a folder of something else, or the validation examples are missing.
+        DataError: `out` is a folder of something else, or the validation examples or the decisions
+            that the student follows are missing.
         CheckpointError: the student is missing.
         ExportError: the service would read further than the model can, a form differs from the
             trained model by more than its limit, or the model is one of a comparison only.
     """
-    refuse_other_folder(out)
     run = Run(folder)
-    result = run.student.read_result()
+    student = run.student if variant is None else Run(run.path / "ablations" / variant).student
+    beside = student.path.parent
+    out = out or beside / "bundle"
+    refuse_other_folder(out)
+    result = student.read_result()
     recipe = read_recipe(run.recipe_path)
     encoder_files = run.encoder_files(recipe.data)
     if max_tokens is not None:
         settings = dataclasses.replace(encoder_files.settings, max_tokens=max_tokens)
         encoder_files = dataclasses.replace(encoder_files, settings=settings)
-    model = crop_positions(load_model(run.student.model_path, encoder), encoder_files.settings)
+    model = crop_positions(load_model(student.model_path, encoder), encoder_files.settings)
     _refuse_comparison(model.config)
+    reasons = explain_plan(recipe, run.open_decisions(recipe.student), model.config.plan)
     train, validation = run.open_examples(recipe.data)
     step = max(1, math.ceil(len(validation) / n_documents))
-    export_folder = folder / "export"
+    export_folder = beside / "export"
     float_path, int8_path = export_folder / "float.onnx", export_folder / "int8.onnx"
     export_onnx(model, float_path, backend)
     quantize(float_path, int8_path, _calibration_inputs(train))
@@ -80,11 +89,12 @@ def export_run(
     )
     return pack_bundle(
         out,
-        name=recipe.name,
+        name=recipe.name if variant is None else variant.replace("/", "-"),
         model=model,
         model_path=int8_path,
         weights="int8",
         encoder_files=encoder_files,
+        reasons=reasons,
         training={
             "recipe": recipe.name,
             "base_encoder": recipe.teacher.encoder,

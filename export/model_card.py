@@ -25,7 +25,8 @@ def _lines(manifest: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         f"An extractive summarizer for news in {', '.join(manifest['languages'])}: "
-        f"{model['layers']} token layers of width {model['width']} with {model['heads']} heads, "
+        f"{model['layers']} token layers of width {model['width']} with "
+        f"{' and '.join(str(len(row)) for row in model['patterns'])} heads, "
         f"{model['document_layers']} layers over sentences, {model['weights']}, "
         f"{size:.1f} MB in all. "
         f"Made by patsum on {manifest['created']}; {manifest['license']}."
@@ -44,6 +45,7 @@ def _lines(manifest: dict[str, Any]) -> Iterator[str]:
             yield f"- {key.replace('_', ' ')}: {value}"
     yield ""
     yield from _patterns(model)
+    yield from _default_length(manifest.get("default_length"))
     yield from _quality(manifest["quality"])
     yield from _faithfulness(manifest["faithfulness"])
     yield "## What it is not for"
@@ -63,12 +65,67 @@ def _patterns(model: dict[str, Any]) -> Iterator[str]:
     yield "|---" * (model["heads"] + 1) + "|"
     for number, row in enumerate(model["patterns"]):
         cells = [(name or "free").replace("_token", "").replace("_sentence", "") for name in row]
+        cells += [""] * (model["heads"] - len(row))
         yield f"| {number} | " + " | ".join(cells) + " |"
     yield ""
     yield (
         "matching: other copies of the same token; intra: the same sentence; "
         "previous, next: the neighbour. "
         f"A token without a second copy looks at {model['unmatched']}."
+    )
+    if model.get("is_last_for_cls"):
+        yield "The last layer is computed for each sentence's first token alone."
+    yield ""
+    if model.get("plan_reason"):
+        yield f"Why so: {model['plan_reason']}"
+        yield ""
+    yield from _placements(model.get("placements", []))
+
+
+def _placements(placements: list[dict[str, Any]]) -> Iterator[str]:
+    """What a person saw in the teacher's heads that these heads began as."""
+    if not placements:
+        return
+    yield "A person accepted these in the teacher:"
+    yield ""
+    yield "| head | pattern | teacher's head | GR [95 %] | lift | documents | note |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in placements:
+        yield (
+            f"| {row['layer']}.{row['head']} | {row['pattern']} "
+            f"| {row['teacher_layer']}.{row['teacher_head']} | {_measured(row['evidence'])} "
+            f"| {' '.join(row['note'].split()).replace('|', '/')} |"
+        )
+    yield ""
+
+
+def _measured(evidence: dict[str, Any] | None) -> str:
+    if evidence is None:
+        return "not measured | | "
+    return "{relevance:.3f} [{low:.3f}, {high:.3f}] | {lift:.1f} | {n_documents}".format(**evidence)
+
+
+def _default_length(entry: dict[str, Any] | None) -> Iterator[str]:
+    if entry is None:
+        return
+    yield "## How many sentences"
+    yield ""
+    yield (
+        "Without a length rule a summary has two, three or four sentences, whichever the sum of "
+        "these features times their weights says is worth most in the text "
+        f"(fitted on {entry['n']} articles of {entry['data']}):"
+    )
+    yield ""
+    for name, weight in entry["weights"].items():
+        yield f"- {name.replace('_', ' ')}: {weight:+g}"
+    yield ""
+    gains = ", ".join(
+        "{} {:+.2f} [{:+.2f}, {:+.2f}]".format(title, *entry["gain"][key])
+        for key, title in _METRICS
+    )
+    yield (
+        f"Gain over always three, with weights fitted on the other half of the articles: {gains}. "
+        f"`{entry['command']}`"
     )
     yield ""
 
@@ -86,6 +143,8 @@ def _quality(reports: list[dict[str, Any]]) -> Iterator[str]:
         lead = report["lead3"]
         where = f"| {report['data']} | {report['n']} "
         yield where + "| this model | " + _cells(report) + " |"
+        if "top3" in report:
+            yield where + "| this model, always three sentences | " + _cells(report["top3"]) + " |"
         yield where + "| Lead-3 | " + _cells(lead) + " |"
         yield where + "| oracle | " + _cells(report["oracle"]) + " |"
         difference = report["difference"]

@@ -38,6 +38,7 @@ def pack_bundle(
     weights: str,
     encoder_files: EncoderFiles,
     training: Mapping[str, Any],
+    reasons: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Write a bundle, read it back, and return it.
 
@@ -51,6 +52,7 @@ def pack_bundle(
         weights: its number format, "int8" or "float32".
         encoder_files: the encoder that the model was trained with.
         training: how it was trained, for the manifest.
+        reasons: why its heads carry what they carry, as `explain_plan` gives them; None for none.
 
     Returns:
         The bundle, verified.
@@ -85,9 +87,10 @@ def pack_bundle(
             "max_sentences": settings.max_sentences,
         },
         "fingerprint": encoder_files.open().fingerprint(),
-        "model": _describe_model(model.config, pattern_names(model), weights),
+        "model": _describe_model(model.config, pattern_names(model), weights) | dict(reasons or {}),
         "quality": [],
         "faithfulness": None,
+        "default_length": None,
         "training": dict(training),
     }
     _write_manifest(draft, fields)
@@ -155,6 +158,28 @@ def record_results(path: Path, reports: Sequence[Mapping[str, Any]]) -> Bundle:
     return Bundle(path)
 
 
+def write_default_length(path: Path, entry: Mapping[str, Any]) -> Bundle:
+    """Put the weights of the default length into a bundle's manifest and model card.
+
+    Answers without a length rule change, and so does the bundle's version. Measurements of quality,
+    which were of other answers, are taken out.
+
+    Args:
+        path: the bundle.
+        entry: a `default_length` of the manifest.
+
+    Returns:
+        The bundle, read again.
+
+    Raises:
+        BundleError: the bundle does not read.
+    """
+    Bundle(path)
+    fields = json.loads((path / MANIFEST_FILE).read_text(encoding="utf-8"))
+    _write_manifest(path, fields | {"default_length": dict(entry), "quality": []})
+    return Bundle(path)
+
+
 def _write_manifest(path: Path, fields: dict[str, Any]) -> None:
     """Write manifest and card; nothing is replaced unless both can be made."""
     card = describe_model(fields)
@@ -181,6 +206,7 @@ def _describe_model(config: ModelConfig, names: tuple[str, ...], weights: str) -
             [pattern.value if pattern else None for pattern in row] for row in config.plan
         ],
         "fixed": [pattern.value for pattern in Pattern if pattern in config.fixed],
+        "is_last_for_cls": config.is_last_for_cls,
         "pattern_names": list(names),
         "weights": weights,
         "opset": OPSET,

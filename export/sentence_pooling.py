@@ -6,6 +6,8 @@ What fixed matching heads look at follows from the token ids alone, and is count
     counts[s, u]    how often sentence s holds the distinct token u
     copies[u]       how often the document holds it
     pooled[s, t]    sum over u of counts[s, u] * counts[t, u] / (copies[u] - 1), for s != t
+
+Of a layer that is there for the [CLS] alone, only what the [CLS] look at counts.
 """
 
 import torch
@@ -15,19 +17,39 @@ from training.model.layout import Layout
 from training.model.patterns import Unmatched
 
 
-def pool_tokens(weights: Tensor, layout: Layout) -> Tensor:
+def pool_tokens(weights: Tensor, layout: Layout, *, is_for_cls: bool = False) -> Tensor:
     """Pool a map over the tokens of one document.
 
     Args:
         weights: (tokens, tokens) float attention, rows sum to 1.
         layout: of the document alone.
+        is_for_cls: only what the [CLS] look at counts.
 
     Returns:
         (sentences, sentences) float, rows sum to 1.
     """
     sentences = torch.arange(layout.starts.shape[0])
     members = (layout.group_ids[None, :] == sentences[:, None]).to(weights.dtype)  # S T
-    return (members @ (weights @ members.T)) / members.sum(dim=1, keepdim=True)
+    seen = weights @ members.T  # T S
+    if is_for_cls:
+        return seen.index_select(0, layout.starts)
+    return (members @ seen) / members.sum(dim=1, keepdim=True)
+
+
+def pool_cls(layout: Layout, among_cls: Tensor) -> Tensor:
+    """Pool what the [CLS] alone look at in fixed matching heads.
+
+    Args:
+        layout: of one document alone.
+        among_cls: as for `pool_copies`.
+
+    Returns:
+        (sentences, sentences) float, rows sum to 1; the only sentence of a document looks at
+        itself.
+    """
+    places = torch.arange(layout.starts.shape[0])
+    itself = (places[None, :] == places[:, None]).to(among_cls.dtype)
+    return torch.where(layout.is_learned.index_select(0, layout.starts)[:, None], among_cls, itself)
 
 
 def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tensor:

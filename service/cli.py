@@ -14,7 +14,6 @@ from service.bulk.cli import batch
 from service.errors import InputError, PatsumError
 from service.offline_commands import OfflineCommand, find_offline_commands, is_our_own
 from service.summary_options import bundle_option, check_length_rules, summary_options
-from service.text.default_length import DEFAULT_SENTENCE_COUNT
 from service.text_file import STANDARD_STREAM, read_text
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -134,11 +133,9 @@ def summarize(
     from service.inference.explain import ExplainMethod
     from service.inference.summarizer import Summarizer
     from service.printout import print_summary
-    from service.text.select import LengthRule, Order
+    from service.text.select import Order, read_length_rule
 
-    if ratio is None and max_characters is None and sentences is None:
-        sentences = DEFAULT_SENTENCE_COUNT
-    rule = LengthRule(sentence_count=sentences, ratio=ratio, max_characters=max_characters)
+    rule = read_length_rule(sentences, ratio, max_characters)
     method = ExplainMethod(explain_method or "attention") if explain or explain_method else None
     summarizer = Summarizer(bundle)
 

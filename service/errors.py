@@ -79,7 +79,7 @@ class TrainingError(PatsumError):
 
 
 class ExportError(PatsumError):
-    """An exported model failed its verification."""
+    """An exported model, or what was fitted for it, failed its verification."""
 
 
 class StoppedError(PatsumError):

@@ -40,6 +40,7 @@ OUTLINES = {
     "relevance": Outline("Say what each attention head looks at.", "training"),
     "export": Outline("Turn a student into a verified int8 bundle.", "export"),
     "record": Outline("Put measurements into a bundle's manifest and card.", "export"),
+    "fit-length": Outline("Fit how many sentences a bundle's summaries have.", "export"),
     "punkt": Outline("Train the sentence splitter's parameters on raw articles.", "training"),
     "bench": Outline("Measure latency and throughput, of a service or in process.", "bench"),
 }

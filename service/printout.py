@@ -1,6 +1,7 @@
 """How summaries and the service's description look on a terminal and in a pipe."""
 
 import json
+import textwrap
 from collections.abc import Iterator
 
 from service.api.info import ServiceInfo
@@ -40,10 +41,21 @@ def print_info(info: ServiceInfo) -> Iterator[str]:
     yield f"          {model.weights} weights, {', '.join(model.languages)}, {model.license}"
     yield f"reads     {model.max_tokens} tokens and {model.max_sentences} sentences a text, "
     yield f"          {model.max_sentence_tokens} tokens a sentence"
+    counts = ", ".join(str(count) for count in model.default_length.sentence_counts)
+    by_text = ", whichever is worth most in the text" if model.default_length.weights else ""
+    yield f"chooses   {counts} sentences{by_text}, when not told how many"
     yield "patterns  (a row a layer, a column a head)"
     width = max((len(p or "free") for layer in model.patterns for p in layer), default=0)
     for i, layer in enumerate(model.patterns):
         yield f"  layer {i}  " + "  ".join(f"{pattern or 'free':<{width}}" for pattern in layer)
+    if model.plan_reason:
+        yield from textwrap.wrap(
+            model.plan_reason, 100, initial_indent="why       ", subsequent_indent=" " * 10
+        )
+    for placed in model.placements:
+        found = f"  layer {placed.layer}, head {placed.head}: {placed.pattern}, as in the teacher's"
+        found += f" layer {placed.teacher_layer}, head {placed.teacher_head}. {placed.note}"
+        yield found.rstrip()
     yield "limits"
     yield from (f"  {name:<24}{value}" for name, value in info.limits.model_dump().items())
     yield "versions"

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 import click
 
 from service.api.settings import ENV_PREFIX
-from service.text.default_length import DEFAULT_SENTENCE_COUNT
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -23,7 +22,7 @@ _OPTIONS = (
     click.option(
         "--sentences",
         type=click.IntRange(1),
-        help=f"Sentences to choose.  [default: {DEFAULT_SENTENCE_COUNT}]",
+        help="Sentences to choose.  [default: as many as `patsum info` says]",
     ),
     click.option(
         "--ratio",

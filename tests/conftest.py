@@ -22,6 +22,16 @@ def tiny_bundle(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def four_sentence_bundle(tiny_bundle, tmp_path_factory):
+    """The path of a tiny bundle that prefers four sentences to two and three."""
+    from tests.tiny_bundle import write_default_length
+
+    folder = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("four") / "bundle")
+    write_default_length(folder, is_four=1.0)
+    return folder
+
+
 @pytest.fixture
 def tiny_bundle_copy(tiny_bundle, tmp_path):
     """The path of a copy of the tiny bundle that a test may damage."""

@@ -31,6 +31,7 @@ from training.model.patterns import Pattern
 ROOT = Path(__file__).parents[1]
 RECIPE = """
 name = "tiny"
+plan_reason = "one of each, to see the whole way"
 
 [data]
 max_train = 40
@@ -344,7 +345,7 @@ def test_student_followed_the_teacher_on_the_documents_that_it_was_shown(distill
 @pytest.fixture(scope="module")
 def bundle(distilled):
     """The bundle of the student; one so small may lose rank agreement to rounding."""
-    limits = Limits(min_kendall_tau=-1.0, max_rouge1_change=100.0)
+    limits = Limits(min_kendall_tau=-1.0, max_rouge1_loss=100.0)
     return export_run(distilled, distilled / "bundle", n_documents=4, limits=limits).path
 
 
@@ -358,6 +359,11 @@ def test_bundle_is_evaluated_on_articles_that_it_has_not_seen(workshop, bundle):
     said = patsum_ok("evaluate", "--data", data, "--bundle", bundle, "--resamples", 100)
     assert "documents  20," in said
     assert "Lead-3" in said
+
+
+def test_bundle_says_why_its_heads_carry_their_patterns(bundle):
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["model"]["plan_reason"] == "one of each, to see the whole way"
 
 
 def test_service_answers_with_sentences_of_the_text(bundle, text):

@@ -14,6 +14,7 @@ from nltk.tokenize.punkt import PunktParameters
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
+from service.text.adaptive_length import FEATURES
 from service.text.encode import EncoderSettings, TextEncoder
 from service.text.punkt_json import write_punkt
 from service.text.sentences import SentenceSplitter
@@ -27,6 +28,22 @@ WORDS = (
     "road school storm train vote water wind"
 )
 PATTERN_NAMES = ("matching_token", "intra_sentence", "previous_token", "next_token")
+PLACEMENT = {
+    "layer": 0,
+    "head": 1,
+    "pattern": "intra_sentence",
+    "teacher_layer": 3,
+    "teacher_head": 8,
+    "note": "hardly leaves its sentence",
+    "evidence": {
+        "relevance": 0.5,
+        "lift": 7.0,
+        "z": 2.5,
+        "low": 0.25,
+        "high": 0.75,
+        "n_documents": 60,
+    },
+}
 MAX_TOKENS = 512
 MAX_SENTENCE_TOKENS = 64
 WIDTH = 8
@@ -171,10 +188,13 @@ def tiny_manifest(fingerprint):
             "document_layers": 1,
             "unmatched": "self",
             "fixed": ["previous_token", "next_token"],
+            "is_last_for_cls": False,
             "patterns": [[*PATTERN_NAMES[:3], None]],
             "pattern_names": list(PATTERN_NAMES),
             "weights": "float32",
             "opset": 18,
+            "plan_reason": "to test with",
+            "placements": [PLACEMENT],
         },
         "quality": [{"data": "none", "n": 2, "command": "none", **rouge, "lead3": rouge}],
         "faithfulness": {
@@ -183,8 +203,23 @@ def tiny_manifest(fingerprint):
             "leaveOneOutKendallTau": 0.5,
             "n": 2,
         },
+        "default_length": None,
         "training": {"recipe": "none"},
     }
+
+
+def write_default_length(folder, **weights):
+    """Let a tiny bundle choose between two, three and four sentences; weights left out are 0."""
+    fields = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    no_gain = {name: [0.0, 0.0, 0.0] for name in ("rouge1", "rouge2", "rougeL")}
+    fields["default_length"] = {
+        "weights": dict.fromkeys(FEATURES, 0.0) | weights,
+        "data": "none",
+        "n": 2,
+        "command": "none",
+        "gain": no_gain,
+    }
+    write_manifest(folder, fields)
 
 
 def write_manifest(folder, manifest):

@@ -16,8 +16,7 @@ def tiny_model(seed=0, **changes):
     shape = {
         "vocabulary": tiny_tokenizer().get_vocab_size(),
         "width": 32,
-        "heads": 4,
-        "feed_forward": 48,
+        "feed_forward": (48, 48),
         "max_positions": 128,
         "plan": ((MATCHING, INTRA, PREVIOUS, NEXT), (None, NEXT, INTRA, None)),
         "positions": Positions.SENTENCE,

@@ -51,6 +51,7 @@ threads_option = click.option(
 @run_options
 @click.option("--train", metavar="SOURCE", help="Training articles in place of the recipe's.")
 @click.option("--validation", metavar="SOURCE", help="Validation articles, likewise.")
+@click.option("--unlabelled", metavar="SOURCE", help="Articles without summaries, likewise.")
 @click.option(
     "--punkt",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -63,6 +64,7 @@ def prepare(
     encoder: str | None,
     train: str | None,
     validation: str | None,
+    unlabelled: str | None,
     punkt: Path | None,
     jobs: int,
 ) -> None:
@@ -78,7 +80,8 @@ def prepare(
     run = Run(run_path)
     chosen = run.adopt_recipe(recipe)
     train, validation = train or chosen.data.train, validation or chosen.data.validation
-    for source in (train, validation):
+    unlabelled = chosen.data.unlabelled if unlabelled is None else unlabelled
+    for source in filter(None, (train, validation, unlabelled)):
         describe_articles(source)  # a missing file is noticed before the encoder is fetched
     preparation = Preparation(
         run,
@@ -86,7 +89,7 @@ def prepare(
         encoder or chosen.teacher.encoder,
         punkt or embedded_bundle_path() / "punkt.json",
     )
-    click.echo(preparation.prepare_train(train, jobs))
+    click.echo(preparation.prepare_train(train, unlabelled, jobs))
     click.echo(preparation.prepare_validation(validation, jobs))
 
 

@@ -9,8 +9,11 @@ from training.model.controls import Control
 from training.model.patterns import Pattern, Unmatched
 from training.recipe import StudentRecipe
 
+Places = tuple[tuple[tuple[int, int], ...], ...]
+"""By a student's layer and head, a layer and head of its teacher."""
+
 _FREE = "free"
-_Row = TypeVar("_Row")
+_Item = TypeVar("_Item")
 _Kind = TypeVar("_Kind", Activation, Control, Pattern, Positions, Unmatched)
 
 
@@ -26,7 +29,7 @@ def read_plan(recipe: StudentRecipe) -> Plan:
     Raises:
         RecipeError: no row, a number of rows that fits neither, or an unknown name.
     """
-    rows = one_row_a_layer(recipe.plan, recipe.layers)
+    rows = one_for_each(recipe.plan, recipe.layers)
     if len(rows) != len(recipe.layers):
         raise RecipeError(
             f"plan: expected 1 row or {len(recipe.layers)} (one for each of layers), "
@@ -53,10 +56,7 @@ def place_patterns(
         RecipeError: the student starts from none of the heads, or an unknown name.
     """
     undecided = read_head(recipe.undecided, "undecided")
-    rows = one_row_a_layer(recipe.heads or (tuple(range(n_heads)),), recipe.layers)
-    places = [
-        [(layer, head) for head in row] for layer, row in zip(recipe.layers, rows, strict=False)
-    ]
+    places = teacher_places(recipe, n_heads)
     if not any(place in accepted for row in places for place in row):
         raise RecipeError(
             f"decisions: expected an accepted pattern in a head that the student starts from "
@@ -66,9 +66,26 @@ def place_patterns(
     return tuple(tuple(accepted.get(place, undecided) for place in row) for row in places)
 
 
-def one_row_a_layer(rows: tuple[_Row, ...], layers: tuple[int, ...]) -> tuple[_Row, ...]:
-    """Repeat a single row of a recipe, which stands for every layer; leave several as they are."""
-    return rows * len(layers) if len(rows) == 1 else rows
+def teacher_places(recipe: StudentRecipe, n_heads: int) -> Places:
+    """Tell which head of the teacher each head of a student starts from.
+
+    Args:
+        recipe: the layers and heads that it starts from.
+        n_heads: the teacher's heads a layer, all of which it has where the recipe names none.
+
+    Returns:
+        The teacher's layer and head by the student's; as many rows as the recipe has for both.
+    """
+    rows = one_for_each(recipe.heads or (tuple(range(n_heads)),), recipe.layers)
+    return tuple(
+        tuple((layer, head) for head in row)
+        for layer, row in zip(recipe.layers, rows, strict=False)
+    )
+
+
+def one_for_each(items: tuple[_Item, ...], layers: tuple[int, ...]) -> tuple[_Item, ...]:
+    """Repeat a recipe's single item, which stands for every layer; leave several as they are."""
+    return items * len(layers) if len(items) == 1 else items
 
 
 def read_head(name: str, where: str) -> Pattern | None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from service.errors import DataError
@@ -51,11 +52,13 @@ class Preparation:
         draft.tokenizer.replace(run.tokenizer_path)
         draft.punkt.replace(run.punkt_path)
 
-    def prepare_train(self, source: str, jobs: int = 1) -> str:
+    def prepare_train(self, source: str, unlabelled: str = "", jobs: int = 1) -> str:
         """Prepare the leading training articles, of the recipe's outlet if it names one.
 
         Args:
             source: as for `read_articles`.
+            unlabelled: source of articles whose summaries are not to be learned from, "" for none;
+                the recipe's outlet and limit are not for them.
             jobs: processes.
 
         Returns:
@@ -67,12 +70,16 @@ class Preparation:
         limit, outlet = self._recipe.max_train, self._recipe.outlet or None
         described = f"{describe_articles(source)}, first {limit}"
         described += f" of outlet {outlet}" if outlet else ""
+        described += f"; {describe_articles(unlabelled)} without labels" if unlabelled else ""
         is_done = self._has(self._run.train_path, described)
         # Counting reads a file once more, quickly; how many are of an outlet it does not tell.
-        n_rows = None if outlet or is_done else count_rows(source)
+        n_rows = None if outlet or unlabelled or is_done else count_rows(source)
+        articles = read_articles(source, limit=limit, outlet=outlet, blank="skip")
+        if unlabelled:
+            articles = chain(articles, read_articles(unlabelled, blank="skip", has_summaries=False))
         return self._prepare(
             self._run.train_path,
-            read_articles(source, limit=limit, outlet=outlet, blank="skip"),
+            articles,
             described,
             total=None if n_rows is None else min(n_rows, limit),
             jobs=jobs,

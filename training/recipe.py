@@ -27,8 +27,10 @@ class DataRecipe:
         train: articles to learn from, a path or `hf:NAME:CONFIG:SPLIT`; the command line may
             override it.
         validation: articles to choose by, likewise.
+        unlabelled: articles to learn from without their summaries, a path or `hf:` likewise; ""
+            for none. They teach a student where the teacher scores them.
         outlet: only training articles whose field `outlet` is this one; "" for all.
-        max_train: most training articles, at least 1.
+        max_train: most training articles, at least 1; those of `unlabelled` do not count.
         max_validation: most validation articles that are scored while fitting, at least 1.
         max_tokens: most tokens of a document, [CLS] and [SEP] included; at least
             max_sentence_tokens.
@@ -37,6 +39,7 @@ class DataRecipe:
 
     train: str = "hf:cnn_dailymail:3.0.0:train"
     validation: str = "hf:cnn_dailymail:3.0.0:validation"
+    unlabelled: str = ""
     outlet: str = ""
     max_train: int = 300_000
     max_validation: int = 300
@@ -152,7 +155,8 @@ class StudentRecipe:
         layers: the teacher's layers that it starts from, in order, from 0; at least one.
         heads: for each of them, the teacher's heads that it starts from, in order; one row stands
             for every layer, no row for all heads.
-        feed_forward: inner size of its feed-forward blocks, at most the teacher's; 0 for that.
+        feed_forward: inner size of each layer's feed-forward block, at most the teacher's; one
+            number stands for every layer, none for the teacher's.
         activation: inside them, "gelu" or "relu"; "" for the teacher's.
         plan: for each of its layers, the pattern of each head: "matching_token", "intra_sentence",
             "previous_token", "next_token", or "free". One row stands for every layer.
@@ -163,6 +167,8 @@ class StudentRecipe:
         unmatched: "self" or "all": where a token without a second copy looks.
         fixed: patterns whose heads weigh their places alike; those of matching_token keep Q and K
             for the [CLS]. Not with `control`.
+        is_last_for_cls: whether the last layer is there for the [CLS] alone, and the means of
+            sentences that the scorer reads are of that layer's input.
         control: what is taken away from the patterns, for comparisons: "random" has each look at
             as many random places, in "without_cls" the [CLS] do not match; "" for nothing.
         teacher_documents: how many training documents the teacher scores for the listwise KL; 0
@@ -172,7 +178,7 @@ class StudentRecipe:
 
     layers: tuple[int, ...] = (0, 2, 5)
     heads: tuple[tuple[int, ...], ...] = ()
-    feed_forward: int = 0
+    feed_forward: tuple[int, ...] = ()
     activation: str = ""
     plan: tuple[tuple[str, ...], ...] = ()
     decisions: str = ""
@@ -180,6 +186,7 @@ class StudentRecipe:
     positions: str = "sentence"
     unmatched: str = "self"
     fixed: tuple[str, ...] = ("previous_token", "next_token")
+    is_last_for_cls: bool = False
     control: str = ""
     teacher_documents: int = 0
     fit: FitRecipe = field(default_factory=FitRecipe)
@@ -191,7 +198,14 @@ class StudentRecipe:
             self,
             "layers",
         )
-        _require_at_least(0, self, "teacher_documents", "feed_forward")
+        _require_at_least(0, self, "teacher_documents")
+        n = len(self.layers)
+        _require(
+            f"no number, one, or {n} (one for each of layers), at least 1 each",
+            lambda sizes: len(sizes) in {0, 1, n} and min(sizes, default=1) >= 1,
+            self,
+            "feed_forward",
+        )
         if self.control and "matching_token" in self.fixed:
             raise RecipeError(
                 "control: expected matching_token not among fixed, whose [CLS] would lose their "
@@ -248,6 +262,8 @@ class Recipe:
 
     Attributes:
         name: of the bundle that comes out.
+        plan_reason: for people: why the student's heads carry what they carry; the bundle, its card
+            and `/info` repeat it.
         data: what the models are shown.
         teacher: the teacher.
         student: the student.
@@ -255,6 +271,7 @@ class Recipe:
     """
 
     name: str
+    plan_reason: str = ""
     data: DataRecipe = field(default_factory=DataRecipe)
     teacher: TeacherRecipe = field(default_factory=TeacherRecipe)
     student: StudentRecipe = field(default_factory=StudentRecipe)

@@ -18,7 +18,7 @@ from training.model.controls import Control
 from training.model.extractive_model import ExtractiveModel
 from training.model.inherited import student_from_teacher
 from training.model.patterns import Pattern, Unmatched
-from training.plan import one_row_a_layer, place_patterns, read_name, read_plan
+from training.plan import one_for_each, place_patterns, read_name, read_plan
 from training.recipe import Recipe, StudentRecipe
 from training.run import Run
 from training.teacher_scores import draw_documents, score_with_teacher
@@ -51,7 +51,7 @@ def make_student(
         plan = place_patterns(recipe, decisions.accepted(), teacher.config.heads)
     changes: dict[str, Any] = {}
     if recipe.feed_forward:
-        changes["feed_forward"] = recipe.feed_forward
+        changes["feed_forward"] = one_for_each(recipe.feed_forward, recipe.layers)
     if recipe.activation:
         changes["activation"] = read_name(Activation, recipe.activation, "activation")
     if recipe.control:
@@ -59,9 +59,10 @@ def make_student(
     student = student_from_teacher(
         teacher,
         recipe.layers,
-        one_row_a_layer(recipe.heads, recipe.layers),
+        one_for_each(recipe.heads, recipe.layers),
         **changes,
         plan=plan,
+        is_last_for_cls=recipe.is_last_for_cls,
         positions=read_name(Positions, recipe.positions, "positions"),
         unmatched=read_name(Unmatched, recipe.unmatched, "unmatched"),
         fixed=frozenset(read_name(Pattern, name, "fixed") for name in recipe.fixed),
@@ -108,6 +109,7 @@ def distill_student(run: Run, recipe: Recipe, encoder: str | None = None) -> dic
             draw_documents(len(train), recipe.student.teacher_documents, fit.seed),
             run.teacher_scores_path,
             fit.batch_tokens,
+            fit.precision,
         )
     fitted = Fit(
         student,

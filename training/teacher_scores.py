@@ -6,7 +6,7 @@ One .npz file holds
     lengths    (documents,) int64 sentences of each
     logits     (all sentences,) float32, one document after the other
     origin     what scored what: the hash of the teacher's tensors, and the source of the documents
-               with the fingerprint of what encoded them
+               with the fingerprint of what encoded them; the precision where it is not float32
 """
 
 import time
@@ -54,6 +54,7 @@ def score_with_teacher(
     numbers: npt.NDArray[np.int64],
     path: Path,
     batch_tokens: int,
+    precision: str = "float32",
 ) -> ScoresByDocument:
     """Score some documents, or those of them that a call which was stopped has not scored.
 
@@ -64,6 +65,7 @@ def score_with_teacher(
         numbers: (documents,) which ones.
         path: file of the scores; scores of another teacher or other documents are replaced.
         batch_tokens: most padded tokens of a batch.
+        precision: "float32" or "bfloat16" (autocast).
 
     Returns:
         By document number, (sentences,) float32 logits.
@@ -73,6 +75,7 @@ def score_with_teacher(
     """
     origin = f"{teacher_sha256} {store.description['source']}"
     origin += f" {store.description['fingerprint']}"
+    origin += "" if precision == "float32" else f" {precision}"
     wanted = set(numbers.tolist())
     scored = {n: row for n, row in read_scores(path, origin).items() if n in wanted}
     missing = np.array([n for n in numbers.tolist() if n not in scored], dtype=np.int64)
@@ -86,7 +89,9 @@ def score_with_teacher(
     ) as bar:
         for at in range(0, len(missing), _ROUND):
             chosen = missing[at : at + _ROUND]
-            found = score_documents(teacher, store, chosen, batch_tokens, device, bar)
+            found = score_documents(
+                teacher, store, chosen, batch_tokens, device, bar, precision=precision
+            )
             _refuse_unless_finite(found)
             scored |= found
             if time.monotonic() - saved > _SAVE_EVERY_S:

@@ -18,6 +18,8 @@ from service.api.problems import AsciiJsonResponse, Problem
 from service.api.settings import Settings, count_usable_cpus
 from service.inference.bundle import Bundle
 from service.inference.manifest import MODEL_FILE
+from service.text.adaptive_length import COUNTS
+from service.text.default_length import DEFAULT_SENTENCE_COUNT
 
 PACKAGES = ("patsum", "onnxruntime", "tokenizers", "nltk", "numpy", "fastapi", "uvicorn")
 """Packages that decide how a text is cut, scored and answered."""
@@ -29,6 +31,40 @@ CPU_FEATURES = ("avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnn
 
 class _Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class EvidenceInfo(_Model):
+    """What was measured of a pattern in a head of the teacher."""
+
+    relevance: float = Field(description="Mean attention inside the pattern, 0 to 1.")
+    lift: float = Field(description="Relevance over that of uniform attention.")
+    z: float = Field(description="Standard deviations above the mean over all heads.")
+    low: float = Field(description="Lower end of the relevance's 95 % interval over documents.")
+    high: float
+    n_documents: int
+
+
+class PlacementInfo(_Model):
+    """A pattern that a person found in the teacher, and the head that carries it here."""
+
+    layer: int
+    head: int
+    pattern: str
+    teacher_layer: int = Field(description="Of the teacher's head that this one began as.")
+    teacher_head: int
+    note: str = Field(description="The person's own words; may be empty.")
+    evidence: EvidenceInfo | None = Field(description="Null when nothing was measured.")
+
+
+class DefaultLength(_Model):
+    """How many sentences a summary has when the request has no length rule."""
+
+    sentence_counts: list[int] = Field(
+        description="One of these; fewer where the text has fewer, or they repeat each other."
+    )
+    weights: dict[str, float] | None = Field(
+        description="Of what decides between several; null where there is one."
+    )
 
 
 class ModelInfo(_Model):
@@ -50,8 +86,15 @@ class ModelInfo(_Model):
     max_tokens: int = Field(description="Most tokens of a document that are read.")
     max_sentence_tokens: int
     max_sentences: int
+    default_length: DefaultLength
     patterns: list[list[str | None]] = Field(
         description="For each layer, for each head: its pattern, or null for a free head."
+    )
+    plan_reason: str = Field(
+        description="Why the heads carry these patterns; empty when the bundle does not say."
+    )
+    placements: list[PlacementInfo] = Field(
+        description="What a person decided about single heads, with the evidence."
     )
 
 
@@ -186,5 +229,15 @@ def _describe_model(bundle: Bundle) -> ModelInfo:
         max_tokens=manifest.encoder.max_tokens,
         max_sentence_tokens=manifest.encoder.max_sentence_tokens,
         max_sentences=manifest.encoder.max_sentences,
+        default_length=_describe_default_length(bundle),
         patterns=[list(layer) for layer in model.patterns],
+        plan_reason=model.plan_reason,
+        placements=[PlacementInfo(**item.model_dump()) for item in model.placements],
     )
+
+
+def _describe_default_length(bundle: Bundle) -> DefaultLength:
+    entry = bundle.manifest.default_length
+    if entry is None:
+        return DefaultLength(sentence_counts=[DEFAULT_SENTENCE_COUNT], weights=None)
+    return DefaultLength(sentence_counts=list(COUNTS), weights=entry.weights)

@@ -124,7 +124,9 @@ class RequestedOutput(_Model):
 class InferParameters(_Model):
     """How to summarize: the fields of `/v1/summarize` that fit into two tensors."""
 
-    sentence_count: Count | None = Field(None, description="Sentences to choose; 3 by default.")
+    sentence_count: Count | None = Field(
+        None, description="Sentences to choose; by default as many as `/info` says."
+    )
     ratio: Ratio | None = Field(None, description="Share of the sentences to choose; in (0, 1].")
     max_characters: Count | None = Field(None, description="Most code points of the summary.")
     sort_by: Order = Field(Order.OFFSET, description="As in the document, or best first.")

@@ -13,8 +13,7 @@ from pydantic_core import PydanticCustomError
 from service.api.string_index import StringIndexType
 from service.inference.explain import ExplainMethod
 from service.inference.summarizer import LongInput
-from service.text.default_length import DEFAULT_SENTENCE_COUNT
-from service.text.select import LengthRule, Order, Redundancy
+from service.text.select import LengthRule, Order, Redundancy, read_length_rule
 
 Identifier = Annotated[StrictStr, Field(min_length=1, max_length=128)]
 Count = Annotated[StrictInt, Field(ge=1)]
@@ -30,7 +29,7 @@ class _Model(BaseModel):
 class SummarizerOptions(TypedDict):
     """Keyword arguments of `Summarizer.summarize`."""
 
-    rule: LengthRule
+    rule: LengthRule | None
     order: Order
     redundancy: Redundancy
     explain: ExplainMethod | None
@@ -71,7 +70,9 @@ class SummarizeRequest(_Model):
     )
     text: StrictStr | None = Field(None, description="Shorthand for a single document, id 0.")
     sentence_count: Count | None = Field(
-        None, description=f"Sentences to choose; {DEFAULT_SENTENCE_COUNT} without a length rule."
+        None,
+        description="Sentences to choose; without a length rule, as many as the model's "
+        "`defaultLength` in `/info` says.",
     )
     ratio: Ratio | None = Field(
         None, description="Share of the sentences to choose, rounded up; in (0, 1]."
@@ -143,14 +144,9 @@ class SummarizeRequest(_Model):
         """Say where in the body the text of the i-th document stands."""
         return ("text",) if self.documents is None else ("documents", i, "text")
 
-    def length_rule(self) -> LengthRule:
-        """Give the one length rule, or the default one."""
-        count = self.sentence_count
-        if count is None and self.ratio is None and self.max_characters is None:
-            count = DEFAULT_SENTENCE_COUNT
-        return LengthRule(
-            sentence_count=count, ratio=self.ratio, max_characters=self.max_characters
-        )
+    def length_rule(self) -> LengthRule | None:
+        """Give the one length rule; None where the bundle's default holds."""
+        return read_length_rule(self.sentence_count, self.ratio, self.max_characters)
 
     def summarizer_options(self) -> SummarizerOptions:
         """Give what `Summarizer.summarize` is asked for, for each document alike."""

@@ -3,7 +3,8 @@
     model.onnx      the student, with its patterns in the graph
     tokenizer.json  word pieces
     punkt.json      sentence boundaries
-    manifest.json   sizes and hashes of those, encoder settings, fingerprint, measured quality
+    manifest.json   sizes and hashes of those, encoder settings, fingerprint, default length,
+                    measured quality
     README.md       the model card, for people
 
 Nothing that an answer depends on is taken on trust: a file with other bytes, or an encoder that
@@ -11,6 +12,7 @@ cuts the probe texts in another way than the one that the model was trained with
 """
 
 import hashlib
+import json
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -25,6 +27,7 @@ from service.inference.manifest import (
     Manifest,
     read_manifest,
 )
+from service.text.adaptive_length import AdaptiveLength
 from service.text.encode import EncoderSettings, TextEncoder
 from service.text.sentences import SentenceSplitter
 
@@ -40,8 +43,9 @@ class Bundle:
         manifest: what it says about itself.
         encoder: text to model input, with the fingerprint that the manifest names.
         model_path: of the ONNX graph.
-        version: name and 12 digits of a sha256 over all that answers depend on (the three files and
-            the encoder settings), "patsum-…@sha256:3f2a…".
+        adaptive_length: how many sentences a summary has without a length rule; None for three.
+        version: name and 12 digits of a sha256 over all that answers depend on (the three files,
+            the encoder settings and the weights of the default length), "patsum-…@sha256:3f2a…".
 
     Raises:
         BundleError: a file is missing, corrupt or of another format, or the fingerprint differs.
@@ -55,6 +59,8 @@ class Bundle:
         self.model_path = path / MODEL_FILE
         self.encoder = _read_encoder(path, self.manifest)
         _verify_fingerprint(path, self.encoder.fingerprint(), self.manifest.fingerprint)
+        length = self.manifest.default_length
+        self.adaptive_length = AdaptiveLength(length.weights) if length else None
         self.version = f"{self.manifest.name}@sha256:{_identify(self.manifest)[:12]}"
 
 
@@ -68,6 +74,8 @@ def _identify(manifest: Manifest) -> str:
     parts = [f"{name} {entry.sha256}" for name, entry in sorted(manifest.files.items())]
     encoder = manifest.encoder
     parts.append(f"{encoder.max_tokens} {encoder.max_sentence_tokens} {encoder.max_sentences}")
+    if manifest.default_length is not None:
+        parts.append(json.dumps(manifest.default_length.weights, sort_keys=True))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

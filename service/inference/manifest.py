@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.errors import BundleError
+from service.text.adaptive_length import FEATURES
 from service.text.encode import DEFAULT_MAX_SENTENCES
 
 FORMAT = 1
@@ -51,21 +52,67 @@ class EncoderEntry(_Section):
     max_sentences: Count = DEFAULT_MAX_SENTENCES
 
 
+class EvidenceEntry(_Section):
+    """What was measured of a pattern in a head of the teacher.
+
+    Attributes:
+        relevance: GR, the mean attention inside the pattern, 0 to 1.
+        lift: relevance over that of uniform attention.
+        z: standard deviations of the relevance above the mean over all heads.
+        low: lower end of the 95 % bootstrap interval of the relevance over documents.
+        high: its upper end.
+        n_documents: how many documents were measured.
+    """
+
+    relevance: float = Field(ge=0, le=1)
+    lift: float = Field(ge=0)
+    z: float
+    low: float
+    high: float
+    n_documents: Count
+
+
+class PlacementEntry(_Section):
+    """A pattern that a person found in the teacher's head, and the student's head that carries it.
+
+    Attributes:
+        layer: of the student's head, from 0.
+        head: of the student's layer, from 0.
+        pattern: that it carries.
+        teacher_layer: of the teacher's head that it began as, from 0.
+        teacher_head: of that layer, from 0.
+        note: the person's own words; "" for none.
+        evidence: None where nothing was measured.
+    """
+
+    layer: Count
+    head: Count
+    pattern: str
+    teacher_layer: Count
+    teacher_head: Count
+    note: str = ""
+    evidence: EvidenceEntry | None = None
+
+
 class ModelEntry(_Section):
     """The student's shape and the patterns that its heads carry.
 
     Attributes:
         layers: token layers.
         width: numbers in a token's vector.
-        heads: heads of a token layer.
+        heads: of the token layer that has the most.
         document_layers: layers over the sentences, above the token layers.
         unmatched: where a token without a match looks under `matching_token`: "self" or "all".
         patterns: for each layer, for each head, the name of its pattern, or None for a free head.
         fixed: patterns whose heads weigh the places they may look at alike; the [CLS] of such a
             `matching_token` head keep learned weights among each other.
+        is_last_for_cls: the last token layer is computed for the [CLS] alone: nothing else of it is
+            read.
         pattern_names: what the columns of the graph's `pattern_shares` stand for, in their order.
         weights: number format of the weights, such as "int8".
         opset: ONNX operator set of the graph.
+        plan_reason: why the heads carry what they carry, in words; "" where nobody said.
+        placements: what a person decided about single heads.
     """
 
     layers: Count
@@ -75,9 +122,12 @@ class ModelEntry(_Section):
     unmatched: Literal["self", "all"]
     patterns: tuple[tuple[str | None, ...], ...]
     fixed: tuple[str, ...] = ("previous_token", "next_token")
+    is_last_for_cls: bool = False
     pattern_names: tuple[str, ...]
     weights: str
     opset: Count
+    plan_reason: str = ""
+    placements: tuple[PlacementEntry, ...] = ()
 
     @property
     def is_linear(self) -> bool:
@@ -96,11 +146,27 @@ class ModelEntry(_Section):
     @model_validator(mode="after")
     def _check_pattern_grid(self) -> "ModelEntry":
         sizes = [len(layer) for layer in self.patterns]
-        if sizes != [self.heads] * self.layers:
+        if len(sizes) != self.layers or max(sizes) != self.heads or min(sizes) < 1:
             raise ValueError(
-                f"expected patterns for {self.layers} layers of {self.heads} heads, "
+                f"expected patterns for {self.layers} layers of up to {self.heads} heads, "
                 f"got layers of {sizes}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_placements(self) -> "ModelEntry":
+        carried = {
+            (layer, head): pattern
+            for layer, row in enumerate(self.patterns)
+            for head, pattern in enumerate(row)
+        }
+        for item in self.placements:
+            place = item.layer, item.head
+            if place not in carried or carried[place] != item.pattern:
+                raise ValueError(
+                    f"expected placements of what heads carry, got {item.pattern!r} for layer "
+                    f"{item.layer}, head {item.head}, which carries {carried.get(place)!r}"
+                )
         return self
 
 
@@ -128,6 +194,34 @@ class Faithfulness(_Section):
     n: Count
 
 
+class DefaultLengthEntry(_Section):
+    """How many sentences a summary has when the caller does not say, fitted on articles.
+
+    Attributes:
+        weights: of `service.text.adaptive_length.AdaptiveLength`, one for each of its features.
+        data: name of what they were fitted on.
+        n: articles of it.
+        command: that fits them again.
+        gain: over always three sentences, by metric: ROUGE points with the ends of the 95 %
+            interval, of weights fitted on other articles.
+    """
+
+    weights: dict[str, float]
+    data: str
+    n: Count
+    command: str
+    gain: dict[str, tuple[float, float, float]]
+
+    @model_validator(mode="after")
+    def _check_features(self) -> "DefaultLengthEntry":
+        if set(self.weights) != set(FEATURES):
+            raise ValueError(
+                f"expected weights of {sorted(FEATURES)}, got {sorted(self.weights)}: "
+                "another version of patsum fitted them"
+            )
+        return self
+
+
 class Manifest(_Section):
     """Everything in `manifest.json`.
 
@@ -144,6 +238,7 @@ class Manifest(_Section):
         model: shape and patterns.
         quality: measurements, the headline first.
         faithfulness: of the attention evidence; None when not measured.
+        default_length: weights that choose between two, three and four sentences; None for three.
         training: recipe and teacher, in free form.
     """
 
@@ -158,6 +253,7 @@ class Manifest(_Section):
     model: ModelEntry
     quality: tuple[QualityEntry, ...] = ()
     faithfulness: Faithfulness | None = None
+    default_length: DefaultLengthEntry | None = None
     training: dict[str, object] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -1,9 +1,13 @@
 """The summarizer: the whole way from text to summary in one readable function."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
 
 from service.errors import InputError
 from service.inference.bundle import Bundle, embedded_bundle_path
@@ -15,7 +19,7 @@ from service.text.encode import Encoded
 from service.text.select import LengthRule, Order, Redundancy, in_order, select_sentences
 from service.text.sentences import Span
 
-DEFAULT_LENGTH = LengthRule(sentence_count=DEFAULT_SENTENCE_COUNT)
+_THREE = LengthRule(sentence_count=DEFAULT_SENTENCE_COUNT)
 
 
 class LongInput(StrEnum):
@@ -145,7 +149,7 @@ class Summarizer:
         self,
         text: str,
         *,
-        rule: LengthRule = DEFAULT_LENGTH,
+        rule: LengthRule | None = None,
         order: Order = Order.OFFSET,
         redundancy: Redundancy = Redundancy.TRIGRAM,
         explain: ExplainMethod | None = None,
@@ -159,7 +163,8 @@ class Summarizer:
 
         Args:
             text: any Unicode text.
-            rule: how much to choose.
+            rule: how much to choose; None for the bundle's default, which is three sentences, or
+                two to four where its manifest has a `default_length`.
             order: of the chosen sentences.
             redundancy: whether to skip sentences that repeat a chosen one.
             explain: where reasons come from; None for no reasons.
@@ -187,7 +192,7 @@ class Summarizer:
         output = self.engine.run(encoded, stop)
         inferred_at = perf_counter()
         sentences = [text[start:end] for start, end in encoded.spans]
-        chosen = in_order(select_sentences(output.scores, sentences, rule, redundancy), order)
+        chosen = in_order(self.choose(output.scores, sentences, rule, redundancy), order)
         scores = output.scores.tolist()  # of the sentences that were read
         summary = tuple(_quote(text, encoded.spans[i], scores[i], i) for i in chosen)
         explaining_at = perf_counter()
@@ -216,6 +221,32 @@ class Summarizer:
                 explain_s=explained_at - explaining_at if explain is not None else 0.0,
             ),
         )
+
+    def choose(
+        self,
+        scores: npt.NDArray[np.float32],
+        sentences: Sequence[str],
+        rule: LengthRule | None,
+        redundancy: Redundancy,
+    ) -> list[int]:
+        """Choose among sentences that have been scored.
+
+        Args:
+            scores: (scored sentences,) float32 in [0, 1], of the document's first sentences.
+            sentences: (sentences,) texts of all the document's sentences.
+            rule: how much to choose; None for the bundle's default.
+            redundancy: whether to skip sentences that repeat a chosen one.
+
+        Returns:
+            Indexes into `sentences`, best first.
+
+        Raises:
+            ShapeError: scores is not one-dimensional, or longer than sentences.
+        """
+        adaptive = self.bundle.adaptive_length
+        if rule is None and adaptive is not None:
+            return adaptive.choose(scores, sentences, redundancy)
+        return select_sentences(scores, sentences, rule or _THREE, redundancy)
 
     def _check_input(self, text: str, encoded: Encoded, long_input: LongInput) -> None:
         if encoded.n_encoded == 0:
@@ -253,9 +284,10 @@ def _quote(text: str, span: Span, score: float, index: int) -> SummarySentence:
     return SummarySentence(sentence, score, span.start, span.end - span.start, index)
 
 
-def _empty_warning(chosen: list[int], rule: LengthRule) -> list[SummaryWarning]:
+def _empty_warning(chosen: list[int], rule: LengthRule | None) -> list[SummaryWarning]:
     if chosen:
         return []
+    assert rule is not None, "without a rule something is chosen"
     return [
         SummaryWarning(
             "EmptySummary",

@@ -1,4 +1,4 @@
-"""How long a summary is when nobody says; light enough for the help of a command."""
+"""How long a summary is when neither the caller nor the bundle says."""
 
 DEFAULT_SENTENCE_COUNT = 3
 """Sentences."""

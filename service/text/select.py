@@ -99,6 +99,19 @@ class LengthRule:
         return n_sentences
 
 
+def read_length_rule(
+    sentence_count: int | None, ratio: float | None, max_characters: int | None
+) -> LengthRule | None:
+    """Make the rule of which at most one part is given; None where none is.
+
+    Raises:
+        InputError: several are given, or one is out of its range.
+    """
+    if sentence_count is None and ratio is None and max_characters is None:
+        return None
+    return LengthRule(sentence_count, ratio, max_characters)
+
+
 def select_sentences(
     scores: npt.NDArray[np.float32],
     sentences: Sequence[str],
@@ -160,7 +173,12 @@ def in_order(chosen: list[int], order: Order) -> list[int]:
     return sorted(chosen) if order is Order.OFFSET else list(chosen)
 
 
+def split_words(sentence: str) -> list[str]:
+    """Cut a sentence into lower-cased words: runs of letters, digits and underscores."""
+    return _WORD.findall(sentence.lower())
+
+
 def _word_trigrams(sentence: str) -> set[Trigram]:
     """Every three words in a row, lower-cased; none for a sentence of fewer words."""
-    words = _WORD.findall(sentence.lower())
+    words = split_words(sentence)
     return set(zip(words, words[1:], words[2:], strict=False))

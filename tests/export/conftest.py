@@ -7,12 +7,13 @@ import pytest
 from tests.export.documents import random_document
 
 
-@pytest.fixture(scope="session", params=["masked", "fixed"])
+@pytest.fixture(scope="session", params=["masked", "fixed", "for_cls"])
 def small_student(request):
     """Two layers, every pattern in each; wide enough that its matrices become int8.
 
-    Once with free heads and learned weights, once as the fastest form: a pattern in every head,
-    fixed but for intra_sentence, ReLU and heads narrower than width / heads.
+    Once with free heads and learned weights, once with a pattern in every head, fixed but for
+    intra_sentence, ReLU and heads narrower than width / heads, and once as the fastest form: the
+    same, the last layer for the [CLS] alone and of another size.
     """
     import torch
 
@@ -24,18 +25,23 @@ def small_student(request):
     torch.manual_seed(3)
     patterns = tuple(Pattern)
     changes = {}
-    if request.param == "fixed":
+    if request.param != "masked":
         changes = {
             "plan": ((*patterns, *patterns[:2]), (*patterns[:2], *patterns[::-1])),
             "fixed": frozenset(patterns) - {Pattern.INTRA_SENTENCE},
             "activation": Activation.RELU,
             "head_width": 12,
         }
+    if request.param == "for_cls":
+        changes |= {
+            "is_last_for_cls": True,
+            "feed_forward": (64, 160),
+            "plan": (patterns, (*patterns, *patterns[:2])),
+        }
     config = ModelConfig(
-        vocabulary=max(300, tiny_tokenizer().get_vocab_size()),
+        vocabulary=max(1_100, tiny_tokenizer().get_vocab_size()),
         width=96,
-        heads=6,
-        feed_forward=128,
+        feed_forward=(128, 128),
         max_positions=64,
         plan=(
             (*patterns, None, patterns[0]),

@@ -7,6 +7,7 @@ import pytest
 from export.pack import pack_bundle, record_results
 from service import Summarizer
 from service.errors import DataError
+from tests.tiny_bundle import PLACEMENT
 from training.model.patterns import Pattern
 
 
@@ -16,6 +17,7 @@ def bundle(small_student, graphs, encoder_files, tmp_path):
 
 
 def pack(path, small_student, graphs, encoder_files):
+    pattern = small_student.config.plan[PLACEMENT["layer"]][PLACEMENT["head"]]
     return pack_bundle(
         path,
         name="patsum-small",
@@ -24,6 +26,10 @@ def pack(path, small_student, graphs, encoder_files):
         weights="int8",
         encoder_files=encoder_files,
         training={"recipe": "small", "student": {"rouge1": 1.0}},
+        reasons={
+            "plan_reason": "A person looked.",
+            "placements": [{**PLACEMENT, "pattern": pattern, "note": "a | b"}],
+        },
     )
 
 
@@ -90,6 +96,20 @@ def test_recorded_results_stand_in_manifest_and_card_under_the_same_version(bund
     assert "+1.50 [+1.00, +2.00]" in card
     assert "patsum evaluate --data val.jsonl" in card
     assert "| 0 | matching |" in card
+
+
+def test_card_says_why_the_heads_carry_what_they_carry(bundle):
+    card = (bundle.path / "README.md").read_text()
+    assert "Why so: A person looked." in card
+    assert "| 0.1 | intra_sentence | 3.8 | 0.500 [0.250, 0.750] | 7.0 | 60 | a / b |" in card
+    assert bundle.manifest.model.placements[0].evidence.z == 2.5
+
+
+def test_card_shows_always_three_beside_the_default_where_it_was_measured(bundle):
+    report = rouge_report(bundle)
+    record_results(bundle.path, [report | {"top3": rouge_report(bundle, rouge1=39.5)}])
+    card = (bundle.path / "README.md").read_text()
+    assert "| this model, always three sentences | 39.50 [38.50, 40.50]" in card
 
 
 def test_faithfulness_alone_keeps_the_quality(bundle):

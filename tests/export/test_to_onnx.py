@@ -59,11 +59,13 @@ def test_pattern_shares_are_the_norms_of_what_the_heads_write(small_student):
     expected = torch.zeros(3, len(names))
     starts = [int((document["sentence_ids"] == s).nonzero()[0, 0]) for s in range(3)]
     for number, layer in enumerate(small_student.encoder.layers):
-        read = layer.attention.heads_of(record.token_layers[number])[0]  # T H d
+        kept = record.token_layers[number]
+        read = layer.attention.heads_of(kept)[0]  # T H d, or S H d
+        places = range(3) if kept.is_for_cls else starts
         for head, pattern in enumerate(small_student.config.plan[number]):
             width = layer.attention.head_width
             columns = layer.attention.output.weight[:, head * width : (head + 1) * width]
-            written = read[starts, head] @ columns.T
+            written = read[places, head] @ columns.T
             column = names.index("free" if pattern is None else pattern.value)
             expected[:, column] += written.norm(dim=1).detach()
     expected /= expected.sum(dim=1, keepdim=True)
@@ -126,11 +128,13 @@ def test_matching_attention_is_the_token_map_summed_by_sentence(
         pooled = ExplainedModel(small_student)(**document)[2]
         dense_student(document["token_ids"][None], document["sentence_ids"][None], record)
     maps = [layer.weights["matching_token"][0].mean(0) for layer in record.token_layers]
-    tokens = torch.stack(maps).mean(0)
     ids = document["sentence_ids"]
     for i in range(n_sentences):
+        looking = [ids == i] * len(maps)
+        if small_student.config.is_last_for_cls:
+            looking[-1] = torch.arange(len(ids)) == (ids == i).nonzero()[0, 0]
         for j in range(n_sentences):
-            block = tokens[ids == i][:, ids == j]
-            assert float(pooled[i, j]) == pytest.approx(
-                float(block.sum(1).mean().detach()), abs=1e-5
-            )
+            seen = [
+                m[rows][:, ids == j].sum(1).mean() for m, rows in zip(maps, looking, strict=True)
+            ]
+            assert float(pooled[i, j]) == pytest.approx(float(sum(seen) / len(seen)), abs=1e-5)

@@ -17,7 +17,7 @@ GOOD = Verification(
     rouge1_float=41.0,
     rouge1_int8=41.1,
 )
-LOOSE = Limits(max_score_difference=1e-4, min_kendall_tau=-1, max_rouge1_change=100)
+LOOSE = Limits(max_score_difference=1e-4, min_kendall_tau=-1, max_rouge1_loss=100)
 
 
 def change_weights(source, target, change):
@@ -69,6 +69,7 @@ def test_scores_that_are_no_numbers_are_refused(small_student, graphs, examples,
 
 def test_a_faithful_export_passes():
     _refuse_past(Limits(), GOOD)
+    _refuse_past(Limits(), replace(GOOD, rouge1_int8=42.0))  # better by chance is no fault
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,6 @@ def test_a_faithful_export_passes():
         ("score_difference", float("nan"), "torch to ONNX"),
         ("kendall_tau", 0.949, "Kendall"),
         ("rouge1_int8", 40.8, "ROUGE-1"),
-        ("rouge1_int8", 41.2, "ROUGE-1"),
     ],
 )
 def test_past_a_limit_it_says_which_and_by_how_much(field, value, message):

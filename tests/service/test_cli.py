@@ -110,6 +110,13 @@ def test_json_is_the_answer_of_the_api(run, article):
         assert s["text"] == TEXT[s["offset"] : s["offset"] + s["length"]]
 
 
+def test_without_a_length_the_bundle_says_how_many(run, article, four_sentence_bundle):
+    summary = run("summarize", article, "--bundle", four_sentence_bundle)
+    assert len(summary.stdout.splitlines()) == 4
+    assert "chooses   2, 3, 4 sentences" in run("info", "--bundle", four_sentence_bundle).stdout
+    assert "chooses   3 sentences, when" in run("info").stdout
+
+
 @pytest.mark.parametrize("arguments", [[], ["-"]])
 def test_standard_input_is_read(run, arguments):
     result = run("summarize", "--sentences", "1", *arguments, input=TEXT)
@@ -184,6 +191,9 @@ def test_info_shows_patterns_limits_and_versions(run):
     assert result.exit_code == 0
     for words in ("patsum-tiny@sha256:", "matching_token", "free", "max_documents", "onnxruntime"):
         assert words in result.stdout
+    assert "why       to test with\n" in result.stdout
+    placed = "layer 0, head 1: intra_sentence, as in the teacher's layer 3, head 8. hardly leaves"
+    assert placed in result.stdout
 
 
 def test_info_as_json_is_the_answer_of_the_api(run):

@@ -30,6 +30,8 @@ from training.data.examples import ExampleStore
 from training.data.file_hash import hash_file
 from training.fit.checkpoint import load_model
 from training.injection import fit_injected
+from training.mining.decisions import JudgedModel
+from training.plan import place_patterns
 from training.recipe import Recipe
 from training.run import Run, Stage
 from training.student import distill_student
@@ -48,8 +50,11 @@ class AblationRunner:
         say: told in a line before each fit where the whole stands.
 
     Raises:
-        CheckpointError: the teacher is missing.
-        DataError: the examples are missing, or do not fit the run's text encoder.
+        CheckpointError: the teacher is missing, or decisions that a variant follows are about
+            another one.
+        DataError: the examples are missing, or do not fit the run's text encoder; such decisions
+            are missing or malformed.
+        RecipeError: a student starts from no head with an accepted pattern.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class AblationRunner:
             validation=_describe(self._validation),
             command=command,
         )
+        self._check_decisions()
 
     def run(self) -> Results:
         """Fit and measure what is missing, and compare; a call that was stopped is taken up.
@@ -100,6 +106,19 @@ class AblationRunner:
             measured.setdefault(name, []).append(self._run_cell(name, seed))
             results = self._write_results(measured, baselines)
         return results
+
+    def _check_decisions(self) -> None:
+        """Refuse at once what would else end the call after hours of fits."""
+        students = [variant.student for variant in self._ablation.variants.values()]
+        deciding = [student for student in students if student.decisions]
+        if self._ablation.section != "student" or not deciding:
+            return
+        teacher = JudgedModel.describe(load_model(self._run.teacher.model_path, self._encoder))
+        for student in deciding:
+            decisions = self._run.open_decisions(student)
+            assert decisions is not None
+            decisions.check_model(teacher)
+            place_patterns(student, decisions.accepted(), teacher.heads)
 
     def _run_cell(self, variant: str, seed: int) -> Measured:
         """Fit and measure one variant with one seed."""

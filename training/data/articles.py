@@ -33,13 +33,13 @@ Blank = Literal["error", "skip"]
 
 @dataclass(frozen=True)
 class Article:
-    """One document as a caller would send it, and its human summary.
+    """One document as a caller would send it, and its human summary, if it has one.
 
     Attributes:
         id: unique within its source; "row-N" where the source has none.
         text: the article, raw: every line break (CR LF, CR, LF, U+2028, U+2029) has become one
             space, nothing else is changed.
-        summary: one highlight a line, as the source has it.
+        summary: one highlight a line, as the source has it; "" where none is to be learned from.
         outlet: the paper it comes from, such as "dailymail", where the source says so.
     """
 
@@ -55,6 +55,7 @@ def read_articles(
     limit: int | None = None,
     outlet: str | None = None,
     blank: Blank = "error",
+    has_summaries: bool = True,
 ) -> Iterator[Article]:
     """Read articles in the order of their source, holding one at a time.
 
@@ -64,6 +65,8 @@ def read_articles(
         outlet: read the articles of this outlet only.
         blank: what to do with a row whose article or summary is only white space: refuse it, or
             skip it and log, at the end, how many were skipped.
+        has_summaries: read summaries, too; else all are "", and what a row has for one is not
+            looked at.
 
     Yields:
         Articles.
@@ -75,7 +78,7 @@ def read_articles(
     """
     name = str(source)
     rows = _read_hub(name) if name.startswith(_HUB_PREFIX) else read_json_lines(Path(source))
-    return islice(_make_articles(name, rows, outlet, blank), limit)
+    return islice(_make_articles(name, rows, outlet, blank, has_summaries), limit)
 
 
 def count_rows(source: str | Path) -> int | None:
@@ -121,20 +124,26 @@ def sample_articles(articles: Iterable[Article], n: int, seed: int) -> list[Arti
 
 
 def _make_articles(
-    name: str, rows: Iterator[tuple[int, object]], outlet: str | None, blank: Blank
+    name: str,
+    rows: Iterator[tuple[int, object]],
+    outlet: str | None,
+    blank: Blank,
+    has_summaries: bool,
 ) -> Iterator[Article]:
     """Turn numbered rows into articles; count what is passed over, and say so."""
     n_read = n_given = n_blank = 0
     try:
         for number, row in rows:
             n_read += 1
-            article = _make_article(f"{name}, row {number}", number, row)
+            article = _make_article(f"{name}, row {number}", number, row, has_summaries)
             if outlet is not None and article.outlet != outlet:
                 continue
-            if not (article.text.strip() and article.summary.strip()):
+            texts = (article.text, article.summary) if has_summaries else (article.text,)
+            if not all(text.strip() for text in texts):
                 if blank == "error":
+                    wanted = "an article and its summary" if has_summaries else "an article"
                     raise DataError(
-                        f"{name}, row {number}: expected an article and its summary, got one that "
+                        f"{name}, row {number}: expected {wanted}, got one that "
                         "is blank; remove the row, or skip blank rows explicitly"
                     )
                 n_blank += 1
@@ -145,15 +154,20 @@ def _make_articles(
         if n_blank:
             _LOGGER.warning("%s: skipped %d of %d rows, blank", name, n_blank, n_read)
     if not n_given:
+        if not n_read:
+            raise DataError(f"{name}: expected articles, got none; give another file")
         wanted = "an article" if outlet is None else f"an article of outlet {outlet!r}"
-        raise DataError(f"{name}: expected {wanted}, got {n_read} rows without one")
+        raise DataError(
+            f"{name}: expected {wanted}, got {n_read} rows without one; give another file"
+            + (", or leave `outlet` out of the recipe's [data]" if outlet else "")
+        )
 
 
-def _make_article(where: str, number: int, row: object) -> Article:
+def _make_article(where: str, number: int, row: object, has_summary: bool) -> Article:
     if not isinstance(row, Mapping):
         raise DataError(f"{where}: expected a JSON object, got {type(row).__name__}")
     text = _read_text(where, row, _ARTICLE_KEYS)
-    summary = _read_text(where, row, _SUMMARY_KEYS)
+    summary = _read_text(where, row, _SUMMARY_KEYS) if has_summary else ""
     name, outlet = row.get("id"), row.get("outlet")
     return Article(
         id=f"row-{number}" if name is None else str(name),

@@ -6,7 +6,7 @@ A folder holds
     token_ids.i32            all documents' tokens, one after the other
     sentence_lengths.i32     tokens of every encoded sentence, likewise
     soft_labels.f32          label of every encoded sentence, in [0, 1]; 1 is the oracle's own
-    choice
+    choice; NaN in a document without a summary
     offsets.npy              (documents + 1, 3) where each document starts in the two streams and
     in articles.jsonl
     articles.jsonl           id, summary and the encoded sentences' texts, for ROUGE
@@ -67,7 +67,8 @@ class Example:
     Attributes:
         token_ids: (tokens,) int64.
         sentence_ids: (tokens,) int64.
-        soft_labels: (sentences,) float32 in [0, 1]; 1 where the oracle chose.
+        soft_labels: (sentences,) float32 in [0, 1]; 1 where the oracle chose; all NaN in a document
+            without a summary.
     """
 
     token_ids: npt.NDArray[np.int64]
@@ -116,6 +117,11 @@ class ExampleStore:
         """(documents,) int64 length of each document in tokens."""
         lengths: npt.NDArray[np.int64] = np.diff(self._offsets[:, 0])
         return lengths
+
+    def is_labelled(self) -> npt.NDArray[np.bool_]:
+        """(documents,) bool, whether each document has a summary to learn from."""
+        first: npt.NDArray[np.float32] = self._soft_labels[self._offsets[:-1, 1]]
+        return ~np.isnan(first)
 
     def article(self, number: int) -> dict[str, Any]:
         """Texts of one document: keys id, summary, sentences."""
@@ -229,10 +235,13 @@ def _label(encoder: TextEncoder, article: Article) -> _Row | None:
     spans = encoded.spans[: encoded.n_encoded]
     sentences = [article.text[span.start : span.end] for span in spans]
     row = {"id": article.id, "summary": article.summary, "sentences": sentences}
+    labels = np.full(len(sentences), np.nan)
+    if article.summary:
+        labels = soft_labels(sentences, article.summary)
     return (
         encoded.token_ids.astype("<i4"),
         np.bincount(encoded.sentence_ids).astype("<i4"),
-        soft_labels(sentences, article.summary).astype("<f4"),
+        labels.astype("<f4"),
         (json.dumps(row) + "\n").encode(),
     )
 

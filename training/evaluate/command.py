@@ -68,8 +68,10 @@ def evaluate(
 ) -> None:
     """Measure a bundle on articles that have a human summary.
 
-    The way is the service's own: raw text in, int8 scores, three sentences out. The line breaks of
-    an article become spaces first, as in training: the usual corpora break lines at every sentence.
+    The way is the service's own: raw text in, int8 scores, as many sentences out as a caller gets
+    who gives no length rule; where that is not always three, three are measured too. The line
+    breaks of an article become spaces first, as in training: the usual corpora break lines at every
+    sentence.
     """
     from service.inference.bundle import embedded_bundle_path
     from service.inference.summarizer import Summarizer

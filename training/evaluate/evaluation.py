@@ -12,13 +12,14 @@ from tqdm import tqdm
 
 from service.errors import DataError
 from service.inference.summarizer import Summarizer
-from service.text.select import LengthRule, Redundancy, select_sentences
+from service.text.select import LengthRule, Redundancy
 from training.data.articles import Article
 from training.data.oracle import greedy_oracle
 from training.evaluate.report import (
     LEAD3,
     ORACLE,
     OURS,
+    TOP3,
     UNBLOCKED,
     EvaluationReport,
     Intervals,
@@ -41,12 +42,14 @@ class EvaluatedDocument:
         sentences: all sentences of the text, in its order, as the summarizer cut it.
         chosen: indexes of the summary's sentences, in document order.
         unblocked: the same without trigram blocking; None where it is not to be measured.
+        top3: the same with three sentences; None where all summaries have three.
         is_truncated: the summarizer did not read the whole text.
     """
 
     sentences: tuple[str, ...]
     chosen: tuple[int, ...]
     unblocked: tuple[int, ...] | None = None
+    top3: tuple[int, ...] | None = None
     is_truncated: bool = False
 
 
@@ -119,26 +122,30 @@ def through_service(
         redundancy: with trigram blocking, the choice without it is given too.
 
     Returns:
-        A function for `evaluate`: the best three sentences of a text.
+        A function for `evaluate`: what a caller gets who gives no length rule; where that is not
+        always three sentences, the choice of three beside it.
     """
-    rule = LengthRule(sentence_count=N_SENTENCES)
+    three = LengthRule(sentence_count=N_SENTENCES)
+    is_adaptive = summarizer.bundle.adaptive_length is not None
 
     def summarize(text: str) -> EvaluatedDocument:
         encoded = summarizer.bundle.encoder.encode(text)
         summary = summarizer.summarize(
-            text, rule=rule, redundancy=redundancy, return_all_scores=True, encoded=encoded
+            text, redundancy=redundancy, return_all_scores=True, encoded=encoded
         )
         sentences = tuple(text[span.start : span.end] for span in encoded.spans)
-        unblocked = None
-        if redundancy is Redundancy.TRIGRAM:
-            scored = summary.all_scores or ()
-            scores = np.array([sentence.rank_score for sentence in scored], dtype=np.float32)
-            best = select_sentences(scores, sentences, rule, Redundancy.NONE)
-            unblocked = tuple(sorted(best))
+        scored = summary.all_scores or ()
+        scores = np.array([sentence.rank_score for sentence in scored], dtype=np.float32)
+
+        def choose(rule: LengthRule | None, redundancy: Redundancy) -> tuple[int, ...]:
+            return tuple(sorted(summarizer.choose(scores, sentences, rule, redundancy)))
+
+        is_blocked = redundancy is Redundancy.TRIGRAM
         return EvaluatedDocument(
             sentences=sentences,
             chosen=tuple(sentence.index for sentence in summary.sentences),
-            unblocked=unblocked,
+            unblocked=choose(None, Redundancy.NONE) if is_blocked else None,
+            top3=choose(three, redundancy) if is_adaptive else None,
             is_truncated=summary.statistics.truncated,
         )
 
@@ -150,6 +157,8 @@ def _choose_by_system(document: EvaluatedDocument, summary: str) -> dict[str, Se
     systems: dict[str, Sequence[int]] = {OURS: document.chosen}
     if document.unblocked is not None:
         systems[UNBLOCKED] = document.unblocked
+    if document.top3 is not None:
+        systems[TOP3] = document.top3
     systems[LEAD3] = range(min(N_SENTENCES, len(document.sentences)))
     systems[ORACLE] = sorted(greedy_oracle(document.sentences, summary, N_SENTENCES))
     return systems
@@ -158,7 +167,7 @@ def _choose_by_system(document: EvaluatedDocument, summary: str) -> dict[str, Se
 def _stack_scores(scores: Mapping[str, list[ScoreArray]]) -> dict[str, ScoreArray]:
     """Return (documents, 3) by system; a system must have answered every document."""
     n = len(scores[OURS])
-    assert all(len(rows) == n for rows in scores.values()), "unblocked for all documents or none"
+    assert all(len(rows) == n for rows in scores.values()), "a system for all or none"
     return {name: np.stack(rows) for name, rows in scores.items()}
 
 
@@ -172,7 +181,7 @@ def _find_intervals(
         name: _take_three(
             paired_differences(rouge[OURS], rouge[name], n_resamples=n_resamples, seed=seed)
         )
-        for name in (LEAD3, UNBLOCKED)
+        for name in (LEAD3, UNBLOCKED, TOP3)
         if name in rouge
     }
     return intervals, differences

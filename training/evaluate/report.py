@@ -11,11 +11,13 @@ Intervals: TypeAlias = tuple[Interval, Interval, Interval]
 
 OURS = "ours"
 UNBLOCKED = "unblocked"
+TOP3 = "top3"
 LEAD3 = "lead3"
 ORACLE = "oracle"
 _TITLES = {
     OURS: "patsum",
     UNBLOCKED: "patsum, no trigram blocking",
+    TOP3: "patsum, always three",
     LEAD3: "Lead-3",
     ORACLE: "greedy oracle",
 }
@@ -57,7 +59,8 @@ class EvaluationReport:
 
     Attributes:
         provenance: what was measured on what.
-        systems: by name: "ours", "lead3", "oracle", and "unblocked" where it was measured.
+        systems: by name: "ours", "lead3", "oracle", and "unblocked" and "top3" where they were
+            measured.
         differences: by name of a baseline: ours minus it, paired over documents.
         n: documents measured.
         n_truncated: documents that the model did not read whole.

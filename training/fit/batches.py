@@ -23,7 +23,8 @@ class Batch:
         numbers: (documents,) place of each in its store.
         token_ids: (documents, tokens) int64.
         sentence_ids: (documents, tokens) int64, -1 for padding.
-        soft_labels: (documents, sentences) float32 in [0, 1], 0 where there is no sentence.
+        soft_labels: (documents, sentences) float32 in [0, 1], 0 where there is no sentence; NaN
+            for the sentences of a document without a summary.
         mask: (documents, sentences) bool, True for a sentence.
         teacher_logits: (documents, sentences) float32, or None; NaN where the teacher has not
             scored.

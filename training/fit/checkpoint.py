@@ -166,10 +166,14 @@ def config_to_json(config: ModelConfig) -> dict[str, Any]:
 
 def config_from_json(fields: dict[str, Any]) -> ModelConfig:
     """A model's shape from what `config_to_json` gave, in this version or an earlier one."""
+    plan = _plan_from_json(fields["plan"])
+    fields = {name: value for name, value in fields.items() if name != "heads"}
+    neurons = fields["feed_forward"]  # of every layer, in earlier versions
     return ModelConfig(
         **{
             **fields,
-            "plan": _plan_from_json(fields["plan"]),
+            "plan": plan,
+            "feed_forward": (neurons,) * len(plan) if isinstance(neurons, int) else tuple(neurons),
             "control": Control(fields["control"]) if fields.get("control") else None,
             "pal": _pal_from_json(fields["pal"]) if fields.get("pal") else None,
             "positions": Positions(fields["positions"]),

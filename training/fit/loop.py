@@ -163,8 +163,9 @@ class Fit:
             for group in self._remaining_batches():
                 self._loss = self._take_step(group)
                 bar.update(len(group))
+                best_so_far = f"{self._best:.2f}" if self._best >= 0 else "unknown yet"
                 bar.set_postfix_str(
-                    f"loss {self._loss:.3f}, R-1 {self._best:.2f} (lead {lead[0]:.2f})"
+                    f"loss {self._loss:.3f}, R-1 {best_so_far} (lead {lead[0]:.2f})"
                 )
                 self._validate_if_due(numbers, lead)
                 if time.monotonic() - self._began > _SAVE_EVERY_S:
@@ -175,7 +176,8 @@ class Fit:
 
     def _remaining_batches(self) -> Iterator[npt.NDArray[np.int64]]:
         """Batches from the present step to the end of the recipe."""
-        n_tokens = self._train.n_tokens()
+        numbers = self._documents_that_teach()
+        n_tokens = self._train.n_tokens()[numbers]
         passed = 0
         epoch = 0
         while self._documents < self._recipe.documents:
@@ -185,9 +187,16 @@ class Fit:
                     continue
                 if self._documents >= self._recipe.documents:
                     return
-                yield group
+                yield numbers[group]
             passed += len(batches)
             epoch += 1
+
+    def _documents_that_teach(self) -> npt.NDArray[np.int64]:
+        """Those with labels or a teacher's scores; the others would be shown for nothing."""
+        teaches = self._train.is_labelled()
+        if self._teacher_logits and self._recipe.teacher_weight:
+            teaches[list(self._teacher_logits)] = True
+        return np.flatnonzero(teaches)
 
     def _take_step(self, group: npt.NDArray[np.int64]) -> float:
         """Show one batch and follow its gradient."""

@@ -17,19 +17,22 @@ def label_loss(logits: Tensor, batch: Batch, soft_weight: float) -> Tensor:
         soft_weight: at least 0.
 
     Returns:
-        0-d float: mean over all real sentences of the batch.
+        0-d float: mean over the sentences of the batch that have a label; 0 when there is none.
 
     Source:
         DistilSum (CIKM 2020): BCE(oracle) + 0.5 BCE(soft).
     """
+    has_label = batch.mask & ~batch.soft_labels.isnan()
+    if not has_label.any():
+        return logits.sum() * 0.0
     is_chosen = (batch.soft_labels == 1.0).to(logits.dtype)
     losses = F.binary_cross_entropy_with_logits(logits, is_chosen, reduction="none")
     if soft_weight:
-        soft = batch.soft_labels.to(logits.dtype)
+        soft = batch.soft_labels.nan_to_num().to(logits.dtype)
         losses = losses + soft_weight * F.binary_cross_entropy_with_logits(
             logits, soft, reduction="none"
         )
-    return losses[batch.mask].mean()
+    return losses[has_label].mean()
 
 
 def ranking_loss(logits: Tensor, batch: Batch, temperature: float) -> Tensor:

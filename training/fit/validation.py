@@ -22,6 +22,8 @@ def score_documents(
     batch_tokens: int,
     device: torch.device,
     progress: Any = None,
+    *,
+    precision: str = "float32",
 ) -> dict[int, npt.NDArray[np.float32]]:
     """Score some documents with a model in eval mode.
 
@@ -32,6 +34,7 @@ def score_documents(
         batch_tokens: most padded tokens of a batch.
         device: where the model is.
         progress: a tqdm bar that counts documents, or None.
+        precision: "float32" or "bfloat16" (autocast).
 
     Returns:
         By document number, (sentences,) float32 logits.
@@ -42,7 +45,9 @@ def score_documents(
     with torch.inference_mode():
         for group in iterate_in_order(store.n_tokens(), numbers, batch_tokens):
             batch = make_batch(store, group).to(device)
-            logits = model(batch.token_ids, batch.sentence_ids).float().cpu().numpy()
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                logits = model(batch.token_ids, batch.sentence_ids)
+            logits = logits.float().cpu().numpy()
             for row, number in enumerate(group):
                 scored[int(number)] = logits[row, : int(batch.mask[row].sum())]
             if progress is not None:

@@ -456,8 +456,7 @@ class _Parser:
         got = repr(lexeme.text) if lexeme.kind != "end" else "the end"
         line = re.sub(r"\s", " ", self._source)
         raise PredicateError(
-            f"predicate, column {lexeme.position + 1}: expected {expected}, got {got}\n"
-            f"  {line}\n  {' ' * lexeme.position}^",
+            f"predicate, column {lexeme.position + 1}: expected {expected}, got {got} in {line!r}",
             self._source,
             lexeme.position,
         )

@@ -26,11 +26,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.model.blocks import Block
 from training.model.controls import Control, control_mask
 from training.model.layout import Layout, take_rows
 from training.model.patterns import Pattern, Unmatched, matching_token_mask, pattern_mask
 
-_SHIFTS = {Pattern.PREVIOUS_TOKEN: -1, Pattern.NEXT_TOKEN: 1}
+_POSITIONAL = frozenset({Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
 
 # In place of minus infinity, so that a row that allows nothing is uniform and not NaN; such rows
 # are never read.
@@ -44,11 +45,13 @@ class AttentionRecord:
     Attributes:
         x: (documents, tokens, width) what the layer was given.
         gathered: (documents, tokens, heads * head width) what the heads read, heads in the order of
-            `PatternedAttention.head_order`: the very array that the output projection takes.
+            `PatternedAttention.head_order`: the very array that the output projection takes;
+            (1, all sentences, heads * head width) where is_for_cls.
         weights: by pattern (None: free heads), (documents, heads, tokens, tokens) attention of
             the heads that are computed densely.
         cls_weights: (documents, heads, sentences, sentences) attention among the [CLS] in fixed
             matching heads in the structured form; None where there are none.
+        is_for_cls: the layer was computed for the [CLS] alone.
         pal: of the layer's Projected Attention Layer; None where it has none.
     """
 
@@ -56,11 +59,12 @@ class AttentionRecord:
     gathered: Tensor | None = None
     weights: dict[Pattern | None, Tensor] = field(default_factory=dict)
     cls_weights: Tensor | None = None
+    is_for_cls: bool = False
     pal: "AttentionRecord | None" = None
 
 
 @dataclass(frozen=True)
-class _HeadGroup:
+class HeadGroup:
     """Heads of one layer that are computed together."""
 
     pattern: Pattern | None
@@ -94,7 +98,7 @@ class PatternedAttention(nn.Module):
         plan: tuple[Pattern | None, ...],
         *,
         head_width: int | None = None,
-        fixed: frozenset[Pattern] = frozenset(_SHIFTS),
+        fixed: frozenset[Pattern] = _POSITIONAL,
         unmatched: Unmatched = Unmatched.SELF,
         output_width: int | None = None,
         is_structured: bool = True,
@@ -112,12 +116,12 @@ class PatternedAttention(nn.Module):
         self.value = nn.Linear(width, inner)
         self.output = nn.Linear(inner, output_width or width)
         self.groups = _group_heads(plan, fixed)
-        in_order = [head for group in self.groups for head in group.heads]
-        learned = [head for group in self.groups if not group.is_fixed for head in group.heads]
-        self._value_rows = self._rows(in_order)
-        self._query_rows = self._rows(learned)
+        in_order = tuple(head for group in self.groups for head in group.heads)
+        learned = tuple(head for group in self.groups if not group.is_fixed for head in group.heads)
+        self._value_rows = self.rows_of(in_order)
+        self._query_rows = self.rows_of(learned)
         self._has_learned = bool(learned)
-        self.head_order = tuple(in_order)
+        self.head_order = in_order
 
     def forward(self, x: Tensor, layout: Layout, record: AttentionRecord | None = None) -> Tensor:
         """Let every token gather from where its heads may look.
@@ -153,7 +157,26 @@ class PatternedAttention(nn.Module):
         heads = torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]
         if record is not None:
             record.x, record.gathered = x, heads
+        return self.project_output(heads)
+
+    def project_output(self, heads: Tensor) -> Tensor:
+        """Put together what the heads read.
+
+        Args:
+            heads: (..., heads * head width) float, in the order in which they are computed.
+
+        Returns:
+            (..., output width) float.
+        """
         return F.linear(heads, self.output.weight[:, self._value_rows], self.output.bias)
+
+    def project_values(self, x: Tensor, group: HeadGroup) -> Tensor:
+        """Give the values of one group's heads; (..., width) to (..., its heads * head width)."""
+        return _project(x, self.value, self.rows_of(group.heads))
+
+    def project_queries(self, x: Tensor, group: HeadGroup) -> Tensor:
+        """Give the queries of one group's heads; (..., width) to (..., its heads * head width)."""
+        return _project(x, self.query, self.rows_of(group.heads))
 
     def heads_of(self, record: AttentionRecord) -> Tensor:
         """What each head read, in the order of the head numbers.
@@ -171,20 +194,22 @@ class PatternedAttention(nn.Module):
 
     def _attend_fixed(
         self,
-        group: _HeadGroup,
+        group: HeadGroup,
         x: Tensor,
         value: Tensor,
         layout: Layout,
         record: AttentionRecord | None,
     ) -> Tensor:
         """Average the values over the places of the pattern."""
-        if self.is_structured and group.pattern in _SHIFTS:
-            return _shift(value, layout.sentence_ids, _SHIFTS[group.pattern])
+        if self.is_structured and group.pattern in _POSITIONAL:
+            is_next = group.pattern is Pattern.NEXT_TOKEN
+            places = layout.next_index if is_next else layout.previous_index
+            return take_rows(value.flatten(0, 1), places).view(value.shape)
         if self.is_structured and group.pattern is Pattern.MATCHING_TOKEN:
             means = mean_of_copies(value, layout, self.unmatched)
-            return self._put_cls(
-                means, self._attend_among_cls(group, x, value, layout, record), layout
-            )
+            cls, values = (take_rows(array.flatten(0, 1), layout.starts) for array in (x, value))
+            of_cls = self.attend_among_cls(group, cls, values, layout, record)
+            return _put_cls(means, of_cls, layout)
         weights = self._mask(group.pattern, layout).to(value.dtype)
         weights = weights / weights.sum(dim=-1, keepdim=True)
         by_head = weights[:, None].expand(-1, len(group.heads), -1, -1)
@@ -195,13 +220,13 @@ class PatternedAttention(nn.Module):
         return (by_head @ self._split_heads(value)).transpose(1, 2).flatten(2)
 
     def _learn_cls_rows(
-        self, group: _HeadGroup, weights: Tensor, x: Tensor, layout: Layout
+        self, group: HeadGroup, weights: Tensor, x: Tensor, layout: Layout
     ) -> Tensor:
         """Give each [CLS] with others learned weights; (documents, heads, tokens, tokens).
 
-        The dense reference of `_attend_among_cls`.
+        The dense reference of `attend_among_cls`.
         """
-        rows = self._rows(list(group.heads))
+        rows = self.rows_of(group.heads)
         q, k = (self._split_heads(_project(x, p, rows)) for p in (self.query, self.key))
         is_cls = layout.is_start.view(layout.token_ids.shape)  # B T
         copies = matching_token_mask(layout.token_ids, layout.sentence_ids)
@@ -212,21 +237,28 @@ class PatternedAttention(nn.Module):
         learned = torch.softmax(scores.masked_fill(~mask[:, None], _LOWEST), dim=-1)
         return torch.where(mask.any(dim=-1)[:, None, :, None], learned, weights)
 
-    def _attend_among_cls(
+    def attend_among_cls(
         self,
-        group: _HeadGroup,
-        x: Tensor,
-        value: Tensor,
+        group: HeadGroup,
+        cls: Tensor,
+        values: Tensor,
         layout: Layout,
         record: AttentionRecord | None,
     ) -> Tensor:
-        """Let each [CLS] look at the others of its document; (all sentences, heads * head width).
+        """Let each [CLS] look at the others of its document, in fixed matching heads.
 
-        Rows of a [CLS] without another mean nothing.
+        Args:
+            group: those heads.
+            cls: (all sentences, width) float.
+            values: (all sentences, its heads * head width) float, theirs.
+            layout: of the batch.
+            record: gets the weights when given.
+
+        Returns:
+            (all sentences, its heads * head width) float; rows of a [CLS] without another mean
+            nothing.
         """
-        rows = self._rows(list(group.heads))
-        cls = take_rows(x.flatten(0, 1), layout.starts)  # G D
-        values = take_rows(value.flatten(0, 1), layout.starts)
+        rows = self.rows_of(group.heads)
         q, k, v = (
             self._split_heads(array[layout.table_index])  # B H S d
             for array in (_project(cls, self.query, rows), _project(cls, self.key, rows), values)
@@ -238,29 +270,22 @@ class PatternedAttention(nn.Module):
         read = (weights @ v).transpose(1, 2).flatten(2).flatten(0, 1)  # B*S H*d
         return take_rows(read, layout.table_rows)
 
-    def _put_cls(self, means: Tensor, of_cls: Tensor, layout: Layout) -> Tensor:
-        """Put what each [CLS] with others read in place of its mean."""
-        is_learned = layout.is_learned.view(layout.token_ids.shape)
-        spread = take_rows(of_cls, layout.group_ids).view(means.shape)
-        return torch.where(is_learned[..., None], spread.to(means.dtype), means)
-
     def _attend_within_sentences(
         self, query: Tensor, key: Tensor, value: Tensor, layout: Layout
     ) -> Tensor:
         """Attend inside each sentence alone, as one small block a sentence."""
-        q, k, v = (_to_blocks(array, layout, self.head_width) for array in (query, key, value))
-        mask = layout.block_mask[:, None, None, :]  # G 1 1 L
-        # Written out: torch's fused kernel is slower on blocks as small as a sentence.
-        scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5
-        read = torch.softmax(scores.masked_fill(~mask, float("-inf")), dim=-1) @ v  # G H L d
-        rows = read.transpose(1, 2).flatten(2)  # G L H*d
-        n_longest = layout.block_index.shape[1]
-        flat = take_rows(rows.flatten(0, 1), layout.group_ids * n_longest + layout.places)
-        return flat.view(value.shape)
+        read = []
+        for block in layout.blocks.parts:
+            q, k, v = (_take_block(array, block, self.head_width) for array in (query, key, value))
+            # Written out: torch's fused kernel is slower on blocks as small as a sentence.
+            scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5  # n H L L
+            heads = torch.softmax(scores + block.bias[:, None, None], dim=-1) @ v  # n H L d
+            read.append(heads.transpose(1, 2).flatten(2).flatten(0, 1))  # n*L H*d
+        return take_rows(torch.cat(read), layout.blocks.rows).view(value.shape)
 
     def _attend_densely(
         self,
-        group: _HeadGroup,
+        group: HeadGroup,
         query: Tensor,
         key: Tensor,
         value: Tensor,
@@ -297,22 +322,22 @@ class PatternedAttention(nn.Module):
         heads: Tensor = array.unflatten(-1, (-1, self.head_width))
         return heads.transpose(1, 2)
 
-    def _rows(self, heads: list[int]) -> slice | Tensor:
+    def rows_of(self, heads: tuple[int, ...]) -> slice | Tensor:
         """Rows of Q, K, V (columns of the output) that belong to these heads, in this order."""
         width = self.head_width
-        if heads == list(range(len(heads))):
+        if heads == tuple(range(len(heads))):
             return slice(0, len(heads) * width)
         return torch.tensor([head * width + i for head in heads for i in range(width)])
 
 
 def _group_heads(
     plan: tuple[Pattern | None, ...], fixed: frozenset[Pattern]
-) -> tuple[_HeadGroup, ...]:
+) -> tuple[HeadGroup, ...]:
     groups = []
     for pattern in [*Pattern, None]:
         heads = tuple(head for head, carried in enumerate(plan) if carried == pattern)
         if heads:
-            groups.append(_HeadGroup(pattern, pattern in fixed, heads))
+            groups.append(HeadGroup(pattern, pattern in fixed, heads))
     # Learned groups first: their Q and K are then the first rows of the matrices.
     return tuple(sorted(groups, key=lambda group: group.is_fixed))
 
@@ -339,26 +364,26 @@ def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tenso
     # Not index_add: its ONNX form forgets to add.
     sums = sums.scatter_add(0, layout.copy_ids[:, None].expand(flat.shape), flat)
     n_others = (layout.n_copies - 1).to(flat.dtype).index_select(0, layout.copy_ids)[:, None]
-    others = (take_rows(sums, layout.copy_ids) - flat) / n_others.clamp(min=1.0)
+    # Products with 0 or 1 and not `where`, which takes several times as long in onnxruntime.
+    has_others = n_others.clamp(max=1.0)
+    means = (take_rows(sums, layout.copy_ids) - flat) * (has_others / n_others.clamp(min=1.0))
     own = flat
     if unmatched is Unmatched.ALL:
         is_real = (layout.sentence_ids >= 0)[..., None].to(flat.dtype)
         mean = (value * is_real).sum(dim=1, keepdim=True) / is_real.sum(dim=1, keepdim=True)
         own = torch.where(is_real > 0, mean.expand(value.shape), value).flatten(0, 1)
-    return torch.where(n_others > 0, others, own).view(value.shape)
+    return (means + own * (1.0 - has_others)).view(value.shape)
 
 
-def _shift(value: Tensor, sentence_ids: Tensor, offset: int) -> Tensor:
-    """Give each token the value of its neighbour, and its own where it has none."""
-    if offset < 0:
-        return torch.cat([value[:, :1], value[:, :-1]], dim=1)
-    shifted = torch.cat([value[:, 1:], value[:, -1:]], dim=1)
-    next_ids = torch.cat([sentence_ids[:, 1:], torch.full_like(sentence_ids[:, :1], -1)], dim=1)
-    return torch.where((next_ids >= 0)[..., None], shifted, value)
+def _put_cls(means: Tensor, of_cls: Tensor, layout: Layout) -> Tensor:
+    """Put what each [CLS] with others read in place of its mean."""
+    flat = means.flatten(0, 1)
+    is_learned = layout.is_learned[layout.starts][:, None]
+    rows = torch.where(is_learned, of_cls.to(flat.dtype), take_rows(flat, layout.starts))
+    return flat.scatter(0, layout.starts[:, None].expand(rows.shape), rows).view(means.shape)
 
 
-def _to_blocks(array: Tensor, layout: Layout, head_width: int) -> Tensor:
-    """(documents, tokens, heads * head width) -> (all sentences, heads, longest, head width)."""
-    n_groups, n_longest = layout.block_index.shape
-    rows = take_rows(array.flatten(0, 1), layout.block_index.reshape(-1))
-    return rows.view(n_groups, n_longest, -1, head_width).transpose(1, 2)
+def _take_block(array: Tensor, block: Block, head_width: int) -> Tensor:
+    """(documents, tokens, heads * head width) -> (n, heads, longest, head width)."""
+    rows = take_rows(array.flatten(0, 1), block.index.reshape(-1))
+    return rows.view(*block.index.shape, -1, head_width).transpose(1, 2)

@@ -45,16 +45,15 @@ class ModelConfig:
     Attributes:
         vocabulary: number of token ids.
         width: size of a token vector.
-        heads: attention heads a layer.
-        feed_forward: inner size of the feed-forward blocks.
+        feed_forward: inner size of each layer's feed-forward block.
         activation: inside them.
-        head_width: size of a head's Q, K and V; None for width / heads.
+        head_width: size of a head's Q, K and V; None for width / heads of the first layer.
         max_positions: rows of the position table; a token further on uses the last row.
         position_offset: first row of the position table that is used (2 in RoBERTa, 0 in BERT).
-        token_types: rows of the segment table; with 2, sentences alternate.
+        token_types: rows of the segment table; with 2, sentences alternate, with 0 there is none.
         norm_eps: epsilon of the layer norms.
         positions: where positions count from.
-        plan: (layers, heads) the pattern of each head, None for a free one.
+        plan: for each layer the pattern of each head, None for a free one.
         fixed: patterns whose heads weigh their places alike; those of matching_token keep Q and K
             for the [CLS].
         unmatched: where a token without a second copy looks.
@@ -64,6 +63,8 @@ class ModelConfig:
         document_positions: rows of the sentence position table; a sentence further on uses the
             last row.
         dropout: probability in the document layers.
+        is_last_for_cls: the last token layer is there for the [CLS] alone: the means of sentences
+            that the scorer reads are of that layer's input.
         is_structured: compute pattern heads in the structured form.
         pal: Projected Attention Layers; None for a model without.
         control: what is taken away from the patterns, to compare with; None for nothing.
@@ -71,8 +72,7 @@ class ModelConfig:
 
     vocabulary: int
     width: int
-    heads: int
-    feed_forward: int
+    feed_forward: tuple[int, ...]
     max_positions: int
     plan: Plan
     activation: Activation = Activation.GELU
@@ -88,6 +88,7 @@ class ModelConfig:
     document_heads: int = 4
     document_positions: int = 24
     dropout: float = 0.1
+    is_last_for_cls: bool = False
     is_structured: bool = True
     pal: PalConfig | None = None
     control: Control | None = None
@@ -96,3 +97,8 @@ class ModelConfig:
     def layers(self) -> int:
         """Token layers."""
         return len(self.plan)
+
+    @property
+    def heads(self) -> int:
+        """Attention heads of the layer that has the most."""
+        return max(map(len, self.plan))

@@ -1,14 +1,16 @@
 """The token encoder: a BERT whose heads may carry patterns."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.model.attention import AttentionRecord, PatternedAttention
+from training.model.cls_attention import attend_from_cls, can_attend_from_cls
 from training.model.config import Activation, ModelConfig, Positions
-from training.model.layout import Layout
+from training.model.layout import Layout, take_rows
 from training.model.pal import ProjectedAttention
 
 _ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
@@ -24,7 +26,8 @@ class TokenEmbeddings(nn.Module):
         super().__init__()
         self.words = nn.Embedding(config.vocabulary, config.width)
         self.positions = nn.Embedding(config.max_positions, config.width)
-        self.token_types = nn.Embedding(config.token_types, config.width)
+        if config.token_types:
+            self.token_types = nn.Embedding(config.token_types, config.width)
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         self._config = config
 
@@ -38,16 +41,18 @@ class TokenEmbeddings(nn.Module):
             (documents, tokens, width) float.
         """
         ids = layout.token_ids
-        if self._config.positions is Positions.SENTENCE:
-            places = layout.places.view(ids.shape)
-        else:
+        counts_in_document = self._config.positions is Positions.DOCUMENT
+        if counts_in_document:
             places = torch.arange(ids.shape[1], device=ids.device)[None]
+        else:
+            places = layout.places.view(ids.shape)
         rows = (places + self._config.position_offset).clamp(max=self.positions.num_embeddings - 1)
         embedded = self.words(ids) + self.positions(rows)
-        n_types = self._config.token_types
-        alternates = n_types > 1 and self._config.positions is Positions.DOCUMENT
-        types = layout.sentence_ids.clamp(min=0) % 2 if alternates else torch.zeros_like(ids)
-        return self.norm(embedded + self.token_types(types))  # type: ignore[no-any-return]
+        if self._config.token_types:
+            alternates = self._config.token_types > 1 and counts_in_document
+            types = layout.sentence_ids.clamp(min=0) % 2 if alternates else torch.zeros_like(ids)
+            embedded = embedded + self.token_types(types)
+        return self.norm(embedded)  # type: ignore[no-any-return]
 
 
 class EncoderLayer(nn.Module):
@@ -62,27 +67,40 @@ class EncoderLayer(nn.Module):
         self.attention = PatternedAttention(
             config.width,
             config.plan[layer],
-            head_width=config.head_width,
+            head_width=config.head_width or config.width // len(config.plan[0]),
             fixed=config.fixed,
             unmatched=config.unmatched,
             is_structured=config.is_structured,
             control=config.control,
         )
         self.attention_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
-        self.up = nn.Linear(config.width, config.feed_forward)
-        self.down = nn.Linear(config.feed_forward, config.width)
+        n_neurons = config.feed_forward[layer]
+        self.up = nn.Linear(config.width, n_neurons)
+        self.down = nn.Linear(n_neurons, config.width)
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.pal = None if config.pal is None else ProjectedAttention(config, config.pal)
         self._activate = _ACTIVATIONS[config.activation]
 
     def forward(self, x: Tensor, layout: Layout, record: AttentionRecord | None = None) -> Tensor:
         """Map (documents, tokens, width) to the same shape."""
-        attended = self.attention_norm(x + self.attention(x, layout, record))
-        inner: Tensor = self._activate(self.up(attended))
-        total = attended + self.down(inner)
+        total = self._feed_forward(x + self.attention(x, layout, record))
         if self.pal is not None:
             total = total + self._ask_pal(self.pal, x, layout, record)
         return self.norm(total)  # type: ignore[no-any-return]
+
+    def read_cls(self, x: Tensor, layout: Layout, record: AttentionRecord | None = None) -> Tensor:
+        """Map (documents, tokens, width) to (all sentences, width): the rows of the [CLS] alone."""
+        if self.pal is not None or not can_attend_from_cls(self.attention):
+            return take_rows(self(x, layout, record).flatten(0, 1), layout.starts)
+        cls = take_rows(x.flatten(0, 1), layout.starts)
+        read = attend_from_cls(self.attention, x, layout, record)
+        # With an axis for one document, as elsewhere: by it the exporter knows what to quantize.
+        return self.norm(self._feed_forward((cls + read)[None]))[0]  # type: ignore[no-any-return]
+
+    def _feed_forward(self, residual: Tensor) -> Tensor:
+        attended: Tensor = self.attention_norm(residual)
+        inner: Tensor = self.down(self._activate(self.up(attended)))
+        return attended + inner
 
     def _ask_pal(
         self, pal: ProjectedAttention, x: Tensor, layout: Layout, record: AttentionRecord | None
@@ -93,6 +111,20 @@ class EncoderLayer(nn.Module):
         return said
 
 
+@dataclass(frozen=True)
+class SentenceVectors:
+    """What an encoder says of each sentence.
+
+    Attributes:
+        cls: (all sentences, width) float, the vector of its [CLS] after the last layer.
+        mean: (all sentences, width) float, the mean over its tokens, after the last layer or, where
+            that is there for the [CLS] alone, before it.
+    """
+
+    cls: Tensor
+    mean: Tensor
+
+
 class Encoder(nn.Module):
     """Embeddings and the stack of layers."""
 
@@ -100,6 +132,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.embeddings = TokenEmbeddings(config)
         self.layers = nn.ModuleList(EncoderLayer(config, layer) for layer in range(config.layers))
+        self._is_last_for_cls = config.is_last_for_cls
 
     def forward(self, layout: Layout, records: list[AttentionRecord] | None = None) -> Tensor:
         """Encode every token of a batch.
@@ -111,7 +144,46 @@ class Encoder(nn.Module):
         Returns:
             (documents, tokens, width) float.
         """
+        return self._run_layers(len(self.layers), layout, records)
+
+    def read_sentences(
+        self, layout: Layout, records: list[AttentionRecord] | None = None
+    ) -> SentenceVectors:
+        """Encode every sentence of a batch; arguments as for `forward`."""
+        if not self._is_last_for_cls:
+            x = self(layout, records)
+            cls = take_rows(x.flatten(0, 1), layout.starts)
+            return SentenceVectors(cls, mean_of_sentences(x, layout))
+        x = self._run_layers(len(self.layers) - 1, layout, records)
+        last = self.layers[-1]
+        assert isinstance(last, EncoderLayer)
+        cls = last.read_cls(x, layout, records[-1] if records is not None else None)
+        return SentenceVectors(cls, mean_of_sentences(x, layout))
+
+    def _run_layers(
+        self, n_layers: int, layout: Layout, records: list[AttentionRecord] | None
+    ) -> Tensor:
         x: Tensor = self.embeddings(layout)
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.layers[:n_layers]):
             x = layer(x, layout, records[number] if records is not None else None)
         return x
+
+
+def mean_of_sentences(x: Tensor, layout: Layout) -> Tensor:
+    """Average the vectors of each sentence's tokens.
+
+    Args:
+        x: (documents, tokens, width) float.
+        layout: of the same batch.
+
+    Returns:
+        (all sentences, width) float; padding, which belongs to the sentence before, does not count.
+    """
+    flat = x.flatten(0, 1)
+    means = []
+    for block in layout.blocks.parts:
+        vectors = take_rows(flat, block.index.reshape(-1)).view(*block.index.shape, -1)  # n L D
+        weights = block.mask.to(x.dtype)
+        weights = weights / weights.sum(dim=1, keepdim=True)
+        means.append((weights[:, None] @ vectors).squeeze(1))
+    return take_rows(torch.cat(means), layout.blocks.order)

@@ -56,9 +56,9 @@ class ExtractiveModel(nn.Module):
         layout = lay_out(token_ids, sentence_ids)
         if record is not None:
             record.layout = layout
-        tokens = self.encoder(layout, record.token_layers if record else None)
+        sentences = self.encoder.read_sentences(layout, record.token_layers if record else None)
         attention = record.document_attention if record else None
-        return self.scorer(tokens, layout, attention)  # type: ignore[no-any-return]
+        return self.scorer(sentences, layout, attention)  # type: ignore[no-any-return]
 
     def new_record(self) -> ModelRecord:
         """An empty record for one forward pass."""

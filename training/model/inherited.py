@@ -22,8 +22,8 @@ def student_from_teacher(
 ) -> ExtractiveModel:
     """Make a student that starts from some of a teacher's layers and all of its scorer.
 
-    Where its feed-forward blocks are smaller than the teacher's, it keeps the neurons with the
-    largest product of the norms of what they read by and what they write.
+    Where a feed-forward block is smaller than the teacher's, it keeps the neurons with the largest
+    product of the norms of what they read by and what they write.
 
     Args:
         teacher: the model to copy from.
@@ -37,7 +37,7 @@ def student_from_teacher(
 
     Raises:
         CheckpointError: a layer or head is outside the teacher, the plan has another shape, or
-            the feed-forward blocks are larger than the teacher's.
+            a feed-forward block is larger than the teacher's.
     """
     config = teacher.config
     outside = [layer for layer in layers if not 0 <= layer < config.layers]
@@ -48,27 +48,30 @@ def student_from_teacher(
         )
     heads = heads or [range(config.heads)] * len(layers)
     _refuse_other_heads(config, heads, len(layers))
-    n_heads = len(heads[0])
-    plan: Plan = changes.pop("plan", ((None,) * n_heads,) * len(layers))
-    if len(plan) != len(layers) or any(len(row) != n_heads for row in plan):
+    n_heads = [len(row) for row in heads]
+    plan: Plan = changes.pop("plan", tuple((None,) * n for n in n_heads))
+    if [len(row) for row in plan] != n_heads:
         raise CheckpointError(
-            f"expected a plan of {len(layers)} layers x {n_heads} heads, "
-            f"got {len(plan)} x {sorted({len(row) for row in plan})}"
+            f"expected a plan of {len(layers)} layers with {n_heads} heads, "
+            f"got {[len(row) for row in plan]}"
         )
-    n_neurons = changes.get("feed_forward", config.feed_forward)
-    if n_neurons > config.feed_forward:
+    largest = tuple(config.feed_forward[layer] for layer in layers)
+    n_neurons: tuple[int, ...] = changes.pop("feed_forward", largest)
+    if len(n_neurons) != len(layers) or any(n > m for n, m in zip(n_neurons, largest, strict=True)):
         raise CheckpointError(
-            f"expected feed_forward of at most the teacher's {config.feed_forward}, got {n_neurons}"
+            f"expected feed_forward of at most the teacher's {list(largest)}, got {list(n_neurons)}"
         )
     head_width = config.head_width or config.width // config.heads
     student = ExtractiveModel(
-        dataclasses.replace(config, plan=plan, heads=n_heads, head_width=head_width, **changes)
+        dataclasses.replace(
+            config, plan=plan, feed_forward=n_neurons, head_width=head_width, **changes
+        )
     )
     state = {n: w for n, w in teacher.state_dict().items() if not n.startswith("encoder.layers.")}
     for number, layer in enumerate(layers):
         weights = teacher.encoder.layers[layer].state_dict()
         weights = _keep_heads(weights, heads[number], head_width)
-        weights = _keep_neurons(weights, n_neurons)
+        weights = _keep_neurons(weights, n_neurons[number])
         state |= {f"encoder.layers.{number}.{name}": w for name, w in weights.items()}
     wanted = student.state_dict()
     fitting = {n: w.clone() for n, w in state.items() if n in wanted and w.shape == wanted[n].shape}
@@ -79,10 +82,10 @@ def student_from_teacher(
 
 def _refuse_other_heads(config: ModelConfig, heads: Sequence[Sequence[int]], n_layers: int) -> None:
     is_inside = all(0 <= head < config.heads for row in heads for head in row)
-    if is_inside and len(heads) == n_layers and len({len(row) for row in heads}) == 1 and heads[0]:
+    if is_inside and len(heads) == n_layers and all(heads):
         return
     raise CheckpointError(
-        f"expected heads of {n_layers} layers, as many in each, of a teacher with {config.heads} "
+        f"expected heads of {n_layers} layers of a teacher with {config.heads} "
         f"(0 to {config.heads - 1}), got {[list(row) for row in heads]}"
     )
 

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.model.blocks import Blocks, cut_blocks
+
 # Above every vocabulary; the keys of a batch stay far below 2^63.
 _MOST_IDS = 1 << 32
 
@@ -27,10 +29,11 @@ class Layout:
         group_ids: (documents * tokens,) int64 the sentence of each place; padding belongs to the
             one before.
         places: (documents * tokens,) int64 place within the sentence, 0 for [CLS].
-        block_index: (all sentences, longest) int64 place of each sentence's tokens, filled up with
-            valid places.
-        block_mask: (all sentences, longest) bool, True where block_index is a token of that
-            sentence.
+        blocks: sentences of like length side by side.
+        previous_index: (documents * tokens,) int64 place of the token before each, its own for the
+            first.
+        next_index: (documents * tokens,) int64 place of the token after each, its own for the last,
+            and where padding follows.
         table_index: (documents, sentences) int64 the sentences of each document, filled up with
             valid ones.
         table_mask: (documents, sentences) bool, True where table_index is a sentence of that
@@ -51,8 +54,9 @@ class Layout:
     is_start: Tensor
     group_ids: Tensor
     places: Tensor
-    block_index: Tensor
-    block_mask: Tensor
+    blocks: Blocks
+    previous_index: Tensor
+    next_index: Tensor
     table_index: Tensor
     table_mask: Tensor
     table_rows: Tensor
@@ -84,13 +88,11 @@ def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
     lengths = torch.nonzero(is_end)[:, 0] - starts + 1
     group_ids = torch.cumsum(is_start.to(torch.int64), dim=0) - 1
     all_places = torch.arange(n_documents * n_tokens, device=token_ids.device)
-    # arange of a 0-d tensor keeps the size free in ONNX.
-    steps = torch.arange(lengths.max(), device=token_ids.device)  # type: ignore[call-overload]
     places = torch.minimum(all_places - starts[group_ids], lengths.max() - 1)
-    block_mask = steps[None, :] < lengths[:, None]
-    last = starts + lengths - 1
-    block_index = torch.minimum(starts[:, None] + steps[None, :], last[:, None])
+    has_previous = (before != -2).reshape(-1).to(torch.int64)
+    has_next = (after >= 0).reshape(-1).to(torch.int64)
     counts = is_start.reshape(n_documents, n_tokens).sum(dim=1)
+    # arange of a 0-d tensor keeps the size free in ONNX.
     rows = torch.arange(counts.max(), device=token_ids.device)  # type: ignore[call-overload]
     first = torch.cumsum(counts, dim=0) - counts
     table_mask = rows[None, :] < counts[:, None]
@@ -116,8 +118,9 @@ def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         is_start=is_start,
         group_ids=group_ids,
         places=places,
-        block_index=block_index,
-        block_mask=block_mask,
+        blocks=cut_blocks(starts, lengths, group_ids, places),
+        previous_index=all_places - has_previous,
+        next_index=all_places + has_next,
         table_index=table_index,
         table_mask=table_mask,
         table_rows=table_rows,

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from safetensors import SafetensorError
 from torch import Tensor
 
 from service.errors import CheckpointError
@@ -22,16 +23,9 @@ def from_pretrained_encoder(name_or_path: str, **changes: Any) -> ExtractiveMode
         A model without patterns, all its layers and heads those of the encoder.
 
     Raises:
-        CheckpointError: the encoder cannot be loaded or is not BERT-like.
+        CheckpointError: the encoder cannot be loaded, lacks weights or is not BERT-like.
     """
-    from transformers import AutoModel
-
-    try:
-        source = AutoModel.from_pretrained(name_or_path)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"expected a pretrained encoder at {name_or_path!r} (a hub name or a folder): {error}"
-        ) from error
+    source = _load(name_or_path)
     shape = source.config
     is_roberta = shape.model_type in {"roberta", "xlm-roberta", "camembert"}
     if not (is_roberta or shape.model_type == "bert"):
@@ -49,8 +43,7 @@ def from_pretrained_encoder(name_or_path: str, **changes: Any) -> ExtractiveMode
     config = ModelConfig(
         vocabulary=shape.vocab_size,
         width=shape.hidden_size,
-        heads=shape.num_attention_heads,
-        feed_forward=shape.intermediate_size,
+        feed_forward=(shape.intermediate_size,) * shape.num_hidden_layers,
         max_positions=shape.max_position_embeddings,
         position_offset=(shape.pad_token_id + 1) if is_roberta else 0,
         token_types=shape.type_vocab_size,
@@ -60,6 +53,27 @@ def from_pretrained_encoder(name_or_path: str, **changes: Any) -> ExtractiveMode
     model = ExtractiveModel(dataclasses.replace(config, **changes))
     model.encoder.load_state_dict(_rename_encoder_state(source.state_dict()))
     return model
+
+
+def _load(name_or_path: str) -> Any:
+    """Load an encoder of transformers, whole."""
+    from transformers import AutoModel
+
+    try:
+        source, loading = AutoModel.from_pretrained(name_or_path, output_loading_info=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(
+            f"expected a pretrained encoder at {name_or_path!r} (a hub name or a folder): {error}; "
+            "if it lies on this machine, name its folder with --encoder"
+        ) from error
+    missing = sorted(name for name in loading["missing_keys"] if not name.startswith("pooler."))
+    if missing:  # transformers would draw these at random
+        raise CheckpointError(
+            f"expected the weights of a whole encoder at {name_or_path!r}, got none for "
+            f"{len(missing)} of its tensors, {missing[0]!r} among them; save the model again with "
+            "save_pretrained, or choose another --encoder"
+        )
+    return source
 
 
 _ENCODER_NAMES = (

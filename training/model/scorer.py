@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.model.config import ModelConfig
-from training.model.layout import Layout, take_rows
+from training.model.encoder import SentenceVectors
+from training.model.layout import Layout
 
 
 class DocumentLayer(nn.Module):
@@ -73,24 +74,25 @@ class Scorer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.score = nn.Linear(width, 1)
 
-    def forward(self, x: Tensor, layout: Layout, records: list[Tensor] | None = None) -> Tensor:
+    def forward(
+        self, sentences: SentenceVectors, layout: Layout, records: list[Tensor] | None = None
+    ) -> Tensor:
         """Score the sentences of a batch.
 
         Args:
-            x: (documents, tokens, width) float token vectors.
-            layout: of the batch.
+            sentences: of the batch.
+            layout: likewise.
             records: when given, each document layer's attention is appended.
 
         Returns:
             (documents, sentences) float logits; meaningless where `layout.table_mask` is False.
         """
-        flat = x.flatten(0, 1)
-        cls = take_rows(flat, layout.starts)  # G D
         if not self._has_document_layers:
-            return self.score(cls).squeeze(-1)[layout.table_index]  # type: ignore[no-any-return]
-        mean = mean_of_sentences(flat, layout)
-        reduced = self.reduce(torch.cat([cls, mean], dim=-1)[layout.table_index])  # B S W
-        places = torch.arange(reduced.shape[1], device=x.device)
+            scores: Tensor = self.score(sentences.cls).squeeze(-1)
+            return scores[layout.table_index]
+        both = torch.cat([sentences.cls, sentences.mean], dim=-1)
+        reduced = self.reduce(both[layout.table_index])  # B S W
+        places = torch.arange(reduced.shape[1], device=both.device)
         places = places.clamp(max=self.positions.num_embeddings - 1)
         vectors = self.dropout(reduced + self.positions(places))
         for layer in self.layers:
@@ -98,22 +100,3 @@ class Scorer(nn.Module):
             if records is not None:
                 records.append(weights)
         return self.score(self.norm(vectors)).squeeze(-1)  # type: ignore[no-any-return]
-
-
-def mean_of_sentences(flat: Tensor, layout: Layout) -> Tensor:
-    """Average the vectors of each sentence's tokens.
-
-    Args:
-        flat: (documents * tokens, width) float.
-        layout: of the same batch.
-
-    Returns:
-        (all sentences, width) float32 or wider; padding, which belongs to the sentence before, does
-        not count.
-    """
-    flat = flat.to(torch.promote_types(flat.dtype, torch.float32))  # many bfloat16 add up badly
-    is_real = (layout.sentence_ids >= 0).reshape(-1, 1).to(flat.dtype)
-    sums = flat.new_zeros(layout.starts.shape[0], flat.shape[1])
-    sums = sums.scatter_add(0, layout.group_ids[:, None].expand(flat.shape), flat * is_real)
-    lengths = layout.block_mask.sum(dim=1, keepdim=True).to(flat.dtype)
-    return sums / lengths

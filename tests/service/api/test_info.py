@@ -24,6 +24,12 @@ def test_info_describes_the_model(client, tiny_bundle):
     assert info["model"]["patterns"] == [
         ["matching_token", "intra_sentence", "previous_token", None]
     ]
+    assert info["model"]["planReason"] == "to test with"
+    (placed,) = info["model"]["placements"]
+    assert (placed["layer"], placed["head"], placed["pattern"]) == (0, 1, "intra_sentence")
+    assert (placed["teacherLayer"], placed["teacherHead"]) == (3, 8)
+    assert placed["note"] == "hardly leaves its sentence"
+    assert placed["evidence"]["nDocuments"] == 60
     assert info["quality"][0]["rouge1"] == 40.0
     assert info["faithfulness"]["n"] == 2
     assert info["versions"].keys() >= {"python", "patsum", "onnxruntime", "tokenizers", "nltk"}

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from service import Summarizer
+from service.api.settings import Settings
 from service.errors import InputError
 from service.text.select import LengthRule
 
@@ -47,6 +48,34 @@ def test_answer_is_what_the_python_api_says(client, tiny_bundle, text, length):
         "tokensCount": summary.statistics.tokens_count,
         "truncated": False,
     }
+
+
+@pytest.fixture(scope="module")
+def four_sentence_client(four_sentence_bundle, start_client):
+    settings = Settings(bundle=four_sentence_bundle, metrics_port=0, workers=1)
+    with start_client(settings) as client:
+        yield client
+
+
+def test_without_a_length_rule_the_bundle_says_how_many(four_sentence_client, text):
+    def count(**body):
+        (document,) = summarize(four_sentence_client, text=text, **body).json()["documents"]
+        return len(document["sentences"])
+
+    assert count() == 4
+    assert count(explain={"method": "occlusion"}) == 4
+    assert count(sentenceCount=3) == 3
+    tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": [text]}
+    answer = four_sentence_client.post("/v2/models/patsum-tiny/infer", json={"inputs": [tensor]})
+    assert answer.json()["outputs"][1]["shape"] == [1, 4]
+
+
+def test_info_says_how_many_sentences_there_are_without_a_rule(client, four_sentence_client):
+    of_three = client.get("/info").json()["model"]["defaultLength"]
+    assert of_three == {"sentenceCounts": [3], "weights": None}
+    adaptive = four_sentence_client.get("/info").json()["model"]["defaultLength"]
+    assert adaptive["sentenceCounts"] == [2, 3, 4]
+    assert adaptive["weights"]["is_four"] == 1.0
 
 
 def test_answer_has_the_fields_of_the_contract_and_no_others(client, text):

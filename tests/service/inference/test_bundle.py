@@ -10,7 +10,13 @@ from service.errors import BundleError
 from service.inference.bundle import Bundle, embedded_bundle_path
 from service.text.encode import EncoderSettings, TextEncoder
 from service.text.sentences import SentenceSplitter
-from tests.tiny_bundle import MAX_SENTENCE_TOKENS, MAX_TOKENS, tiny_tokenizer, write_manifest
+from tests.tiny_bundle import (
+    MAX_SENTENCE_TOKENS,
+    MAX_TOKENS,
+    tiny_tokenizer,
+    write_default_length,
+    write_manifest,
+)
 
 
 def read_manifest_fields(folder):
@@ -43,6 +49,20 @@ def test_version_follows_what_answers_depend_on_and_nothing_else(
     write_manifest(tiny_bundle_copy, fields)
     is_same = Bundle(tiny_bundle_copy).version == Bundle(tiny_bundle).version
     assert is_same is not with_other_limit
+
+
+def test_version_follows_the_weights_of_the_default_length_and_not_their_measurement(
+    tiny_bundle, tiny_bundle_copy
+):
+    versions = [Bundle(tiny_bundle).version]
+    for weight in (1.0, 1.5):
+        write_default_length(tiny_bundle_copy, is_two=weight)
+        versions.append(Bundle(tiny_bundle_copy).version)
+    assert len(set(versions)) == 3
+    fields = read_manifest_fields(tiny_bundle_copy)
+    fields["default_length"] |= {"n": 7, "command": "another"}
+    write_manifest(tiny_bundle_copy, fields)
+    assert Bundle(tiny_bundle_copy).version == versions[-1]
 
 
 def test_embedded_bundle_lies_in_the_package():

@@ -26,7 +26,7 @@ def path(tmp_path):
 def change_field(fields, dotted_name, value):
     *parents, last = dotted_name.split("/")
     for parent in parents:
-        fields = fields[parent]
+        fields = fields[int(parent) if parent.isdigit() else parent]
     if value is DELETED:
         del fields[last]
     else:
@@ -100,7 +100,14 @@ def test_other_format_is_refused(fields, path, number):
         ("files/..", {"sha256": "0" * 64, "bytes": 0}, "files.*pattern"),
         ("files/.hidden", {"sha256": "0" * 64, "bytes": 0}, "files.*pattern"),
         ("model/unmatched", "none", "model.unmatched: .*'self' or 'all'"),
-        ("model/patterns", [["matching_token"]], r"model: .*1 layers of 4 heads, got layers of"),
+        (
+            "model/patterns",
+            [["matching_token"]],
+            r"model: .*1 layers of up to 4 heads, got layers of",
+        ),
+        ("model/placements/0/head", 0, r"model: .*got 'intra_sentence' for layer 0, head 0"),
+        ("model/placements/0/head", 4, "model: .*head 4, which carries None"),
+        ("model/placements/0/evidence/lift", -1, "model.placements.0.evidence.lift: .*greater"),
         ("model/pattern_names", [1], "model.pattern_names.0: .*string"),
         ("faithfulness/sufficiency", float("nan"), "faithfulness.sufficiency: .*finite"),
         ("faithfulness/n", DELETED, "faithfulness.n: Field required"),
@@ -133,12 +140,43 @@ def test_cost_grows_with_the_text_alone_where_no_head_looks_at_all_pairs(
     fields, patterns, fixed, is_linear
 ):
     fields["model"] |= {"heads": 2, "layers": 1, "patterns": [patterns], "fixed": fixed}
+    fields["model"]["placements"] = []
     assert Manifest.model_validate_json(json.dumps(fields)).model.is_linear is is_linear
 
 
-def test_bundle_of_before_names_no_fixed_patterns(fields):
-    del fields["model"]["fixed"]
-    assert Manifest.model_validate_json(json.dumps(fields)).model.fixed == (
-        "previous_token",
-        "next_token",
-    )
+def test_bundle_of_before_names_neither_fixed_patterns_nor_reasons(fields):
+    for name in ("fixed", "plan_reason", "placements"):
+        del fields["model"][name]
+    model = Manifest.model_validate_json(json.dumps(fields)).model
+    assert model.fixed == ("previous_token", "next_token")
+    assert (model.plan_reason, model.placements) == ("", ())
+
+
+def test_bundle_of_before_has_no_default_length(fields):
+    del fields["default_length"]
+    assert Manifest.model_validate_json(json.dumps(fields)).default_length is None
+
+
+def test_default_length_survives_a_round_trip(four_sentence_bundle):
+    manifest = read_manifest(four_sentence_bundle / "manifest.json")
+    assert manifest.default_length is not None
+    assert manifest.default_length.weights["is_four"] == 1.0
+    assert Manifest.model_validate_json(manifest.model_dump_json(by_alias=True)) == manifest
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("weights/is_four", DELETED, "default_length: .*another version of patsum"),
+        ("weights/is_five", 1.0, "default_length: .*got .*'is_five'.*another version of patsum"),
+        ("weights/is_four", float("inf"), "default_length.weights.is_four: .*finite"),
+        ("gain/rouge1", [0.0], "default_length.gain.rouge1"),
+        ("n", DELETED, "default_length.n: Field required"),
+    ],
+)
+def test_wrong_default_length_is_named(four_sentence_bundle, path, name, value, message):
+    fields = json.loads((four_sentence_bundle / "manifest.json").read_text(encoding="utf-8"))
+    change_field(fields["default_length"], name, value)
+    path.write_text(json.dumps(fields), encoding="utf-8")
+    with pytest.raises(BundleError, match=f"got a wrong field {message}"):
+        read_manifest(path)

@@ -47,6 +47,30 @@ def test_summary_holds_the_best_sentences_in_document_order(summarizer):
     assert summary.explanation is None
 
 
+def test_without_a_rule_the_bundle_says_how_many(four_sentence_bundle):
+    adaptive = Summarizer(four_sentence_bundle)
+    for method in (None, *ExplainMethod):
+        summary = adaptive.summarize(TEXT, explain=method, return_all_scores=True)
+        best = sorted(summary.all_scores, key=lambda s: (-s.rank_score, s.index))[:4]
+        assert [s.index for s in summary.sentences] == sorted(s.index for s in best)
+        if summary.explanation is not None:
+            reasons = [reason.index for reason in summary.explanation.selected]
+            assert reasons == [s.index for s in summary.sentences]
+
+
+@pytest.mark.parametrize(
+    "rule", [LengthRule(sentence_count=3), LengthRule(ratio=0.2), LengthRule(max_characters=90)]
+)
+def test_with_a_rule_nothing_depends_on_the_default_length(summarizer, four_sentence_bundle, rule):
+    adaptive = Summarizer(four_sentence_bundle)
+    assert adaptive.summarize(TEXT, rule=rule) == summarizer.summarize(TEXT, rule=rule)
+
+
+@pytest.mark.parametrize("text", ["One sentence only.", "It was one. It was two."])
+def test_short_text_is_chosen_whole_by_default(four_sentence_bundle, text):
+    assert Summarizer(four_sentence_bundle).summarize(text).text == text
+
+
 def test_rank_order_puts_the_best_sentence_first(summarizer):
     summary = summarizer.summarize(TEXT, order=Order.RANK, rule=LengthRule(sentence_count=5))
     scores = [s.rank_score for s in summary.sentences]

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from service.errors import CheckpointError
+from service.errors import CheckpointError, DataError
 from tests.tiny_model import tiny_model
 from tests.tiny_run import DATA, tiny_run
 from training.ablation.command import ablate
@@ -112,6 +112,25 @@ def test_every_variant_is_fitted_with_every_seed(ablated):
             assert settings["student"]["fit"]["seed"] == seed
             left = {path.name for path in (cell / "student").iterdir()}
             assert left == {"model.safetensors", "result.json", "log.jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("decided", "message"),
+    [
+        (None, "expected a decisions file"),
+        (JudgedModel("0" * 64, 2, 4), "got decisions about"),
+    ],
+)
+def test_decisions_that_a_variant_cannot_follow_are_refused_before_the_first_fit(
+    run, recipe, decided, message
+):
+    if decided:
+        write_decisions(Decisions(decided, JudgedDocuments("others")), run.path / "others.json")
+    text = STUDENTS.replace("students", "refused").replace("decisions.json", "others.json")
+    call = CliRunner().invoke(ablate, [str(recipe(text)), "--run", str(run.path)])
+    assert isinstance(call.exception, CheckpointError | DataError)
+    assert message in str(call.exception)
+    assert not (run.path / "ablations/refused").exists()
 
 
 def test_variant_with_decisions_carries_them(ablated):

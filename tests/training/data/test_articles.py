@@ -50,6 +50,13 @@ def test_every_line_break_becomes_one_space(tmp_path: Path, line_break: str) -> 
     assert article.text == "One two"
 
 
+def test_summaries_of_a_source_without_are_not_looked_at(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", {"id": 1, "text": "A. B."}, ROWS[0], {"text": " "})
+    articles = list(read_articles(path, blank="skip", has_summaries=False))
+    assert [article.summary for article in articles] == ["", ""]
+    assert articles[1].text == ARTICLES[0].text
+
+
 def test_id_that_is_zero_stays(tmp_path: Path) -> None:
     [article] = read_articles(write(tmp_path / "x.jsonl", {**ROWS[0], "id": 0}))
     assert article.id == "0"
@@ -97,12 +104,12 @@ def test_missing_file_is_a_data_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.xz"])
 def test_empty_file_is_a_data_error(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match="expected an article, got 0 rows"):
+    with pytest.raises(DataError, match="expected articles, got none"):
         list(read_articles(write(tmp_path / name)))
 
 
 def test_unknown_outlet_is_a_data_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="outlet 'times', got 3 rows without one"):
+    with pytest.raises(DataError, match=r"outlet 'times', got 3 rows .*leave `outlet` out"):
         list(read_articles(write(tmp_path / "x.jsonl", *ROWS), outlet="times"))
 
 

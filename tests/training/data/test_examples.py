@@ -61,3 +61,21 @@ def test_lengths_are_those_of_the_examples(tiny_examples):
     train, _ = tiny_examples
     lengths = [len(train[n].token_ids) for n in range(len(train))]
     np.testing.assert_array_equal(train.n_tokens(), lengths)
+
+
+def test_articles_without_a_summary_have_no_labels(tmp_path):
+    tiny_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    write_punkt(PunktParameters(), tmp_path / "punkt.json")
+    files = EncoderFiles(
+        tmp_path / "tokenizer.json", tmp_path / "punkt.json", EncoderSettings(96, 32)
+    )
+    rows = list(tiny_articles(3, seed=1))
+    summaries = [rows[0]["summary"], "", rows[2]["summary"]]
+    articles = (
+        Article(row["id"], row["article"], summary)
+        for row, summary in zip(rows, summaries, strict=True)
+    )
+    store = prepare_examples(articles, files, tmp_path / "store", source="grammar")
+    assert store.is_labelled().tolist() == [True, False, True]
+    assert np.isnan(store[1].soft_labels).all()
+    assert not np.isnan(store[2].soft_labels).any()

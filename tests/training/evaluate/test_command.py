@@ -52,6 +52,33 @@ def test_chosen_sentences_are_those_of_the_service(summarizer):
     assert not document.is_truncated
 
 
+def test_default_of_the_bundle_is_measured_beside_always_three(four_sentence_bundle):
+    adaptive = Summarizer(four_sentence_bundle)
+    document = through_service(adaptive)(TEXT)
+    for chosen, n, redundancy in (
+        (document.chosen, 4, Redundancy.TRIGRAM),
+        (document.top3, 3, Redundancy.TRIGRAM),
+        (document.unblocked, 4, Redundancy.NONE),
+    ):
+        rule = LengthRule(sentence_count=n)
+        summary = adaptive.summarize(TEXT, rule=rule, redundancy=redundancy)
+        assert list(chosen) == [s.index for s in summary.sentences]
+
+
+def test_where_all_have_three_they_are_not_measured_twice(summarizer):
+    assert through_service(summarizer)(TEXT).top3 is None
+
+
+def test_command_reports_always_three(four_sentence_bundle, data, tmp_path):
+    path = tmp_path / "report.json"
+    result = run("--data", data, "--bundle", four_sentence_bundle, "--json", path)
+    entry = json.loads(path.read_text(encoding="utf-8"))
+    assert len(entry["top3"]["difference"]["rouge1"]) == 3
+    assert entry["top3"]["words"] < entry["words"]
+    assert "patsum, always three" in result.stdout
+    assert "patsum - always three" in result.stdout
+
+
 def test_without_blocking_there_is_one_choice(summarizer):
     blocked = through_service(summarizer)(TEXT)
     unblocked = through_service(summarizer, redundancy=Redundancy.NONE)(TEXT)

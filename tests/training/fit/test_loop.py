@@ -210,6 +210,30 @@ def test_teacher_scores_change_the_fit(undisturbed, tiny_examples, tmp_path):
     )
 
 
+class HalfLabelledStore(ExampleStore):
+    """A store in which every second document has no summary."""
+
+    def is_labelled(self):
+        return np.arange(len(self)) % 2 == 0
+
+    def __getitem__(self, number):
+        self.shown.add(number)
+        return super().__getitem__(number)
+
+
+@pytest.mark.parametrize("scored", [(), (1, 3)])
+def test_documents_with_neither_labels_nor_teacher_scores_are_not_shown(
+    tiny_examples, tmp_path, scored
+):
+    train = HalfLabelledStore(tiny_examples[0].path)
+    train.shown = set()
+    logits = {n: -tiny_examples[0][n].soft_labels for n in scored}
+    recipe = replace(RECIPE, teacher_weight=1.0)
+    fit, _ = start_fit(tmp_path, train, tiny_examples[1], recipe=recipe, teacher_logits=logits)
+    fit.run()
+    assert train.shown == {*range(0, len(train), 2), *scored}
+
+
 def test_state_of_another_recipe_is_refused(undisturbed, tiny_examples):
     recipe = replace(RECIPE, encoder_rate=2e-3, seed=5)
     with pytest.raises(CheckpointError, match=r"differs in encoder_rate, seed\)"):

@@ -51,6 +51,16 @@ def test_every_sentence_of_a_batch_weighs_the_same():
     assert label_loss(logits, batch, 0.0).item() == pytest.approx(expected, rel=1e-6)
 
 
+def test_documents_without_labels_count_nothing():
+    batch = make_batch([[1.0, 0.4, 0.0], [NAN, NAN, 0.0]], [2, 2])
+    logits = torch.tensor([LOGITS[0].tolist(), [9.0, -9.0, 0.0]], requires_grad=True)
+    loss = label_loss(logits, batch, 0.5)
+    assert loss.item() == pytest.approx(label_loss(LOGITS, LABELS, 0.5).item())
+    loss.backward()
+    assert not logits.grad[1].any()
+    assert label_loss(logits, make_batch([[NAN, NAN, 0.0]] * 2, [2, 2]), 0.5).item() == 0.0
+
+
 @pytest.mark.parametrize("temperature", [0.25, 0.5, 1.0, 2.0])
 def test_ranking_loss_is_the_divergence_from_the_teacher(temperature):
     # Teacher (3/4, 1/4), student (1/2, 1/2), once divided by the temperature; padding is not read.

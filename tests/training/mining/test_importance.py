@@ -13,9 +13,8 @@ from training.mining.importance import SCORES, measure_importance, summarize_imp
 
 SHAPE = {
     "width": 4,  # few weights: each is moved by itself
-    "heads": 2,
     "head_width": 2,
-    "feed_forward": 8,
+    "feed_forward": (8, 8),
     # Fixed heads first, which is not the order in which they are computed.
     "plan": ((NEXT, INTRA), (PREVIOUS, None)),
 }

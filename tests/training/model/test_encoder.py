@@ -1,5 +1,7 @@
 """The token encoder: the BERT of transformers without patterns; with them, sentences stay apart."""
 
+import json
+
 import pytest
 import torch
 from transformers import DistilBertConfig, DistilBertModel
@@ -11,6 +13,7 @@ from tests.tiny_model import tiny_model
 from training.model.layout import lay_out
 from training.model.patterns import Pattern
 from training.model.pretrained import from_pretrained_encoder
+from training.pretrained_tokenizer import load_pretrained_tokenizer
 
 BATCH = ([[2, 40, 41, 3], [2, 50, 3], [2, 40, 60, 3]], [[2, 70, 3]])
 
@@ -65,3 +68,34 @@ def test_encoder_that_is_not_like_bert_is_refused(tmp_path):
 def test_folder_without_an_encoder_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="expected a pretrained encoder at"):
         from_pretrained_encoder(str(tmp_path))
+
+
+def test_encoder_that_lacks_weights_is_refused(tmp_path):
+    tiny_bert().save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**config, "num_hidden_layers": 3}), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"whole encoder .* none for 16 of its tensors"):
+        from_pretrained_encoder(str(tmp_path))
+
+
+@pytest.mark.parametrize("change", [{"intermediate_size": 40}, {"vocab_size": 9}])
+def test_encoder_whose_weights_have_another_shape_is_refused(tmp_path, change):
+    tiny_bert().save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**config, **change}), encoding="utf-8")
+    with pytest.raises(CheckpointError, match="expected a pretrained encoder at"):
+        from_pretrained_encoder(str(tmp_path))
+
+
+def test_damaged_encoder_is_refused(tmp_path):
+    tiny_bert().save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(CheckpointError, match="name its folder with --encoder"):
+        from_pretrained_encoder(str(tmp_path))
+
+
+def test_folder_without_a_tokenizer_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="expected the tokenizer of a pretrained encoder"):
+        load_pretrained_tokenizer(str(tmp_path))

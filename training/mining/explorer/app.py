@@ -1,6 +1,6 @@
 """The explorer's web server: the page, and what it asks, on one machine for one person."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -70,11 +70,14 @@ class DecisionBody(PlaceBody):
     note: Annotated[str, Field(max_length=2_000)] = ""
 
 
-def create_app(explorer: Explorer, hosts: tuple[str, ...] = ("127.0.0.1", "localhost")) -> FastAPI:
-    """Make the application.
+def create_app(
+    explorers: Sequence[Explorer], hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
+) -> FastAPI:
+    """Make the application: what is asked about a model lies under `/api/STAGE`.
 
     Args:
-        explorer: what it serves; closed when the server ends.
+        explorers: one a model of the same run, in the order of the page; closed when the server
+            ends.
         hosts: names that the page may be asked under, so that no other site's name can be made to
             lead here.
     """
@@ -82,7 +85,8 @@ def create_app(explorer: Explorer, hosts: tuple[str, ...] = ("127.0.0.1", "local
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        explorer.close()
+        for explorer in explorers:
+            explorer.close()
 
     app = FastAPI(title="patsum explore", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.middleware("http")(_refuse_other_sites)
@@ -90,9 +94,14 @@ def create_app(explorer: Explorer, hosts: tuple[str, ...] = ("127.0.0.1", "local
     app.add_exception_handler(PatsumError, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.include_router(page_router())
-    app.include_router(_document_router(explorer), prefix="/api")
-    app.include_router(_job_router(explorer), prefix="/api")
-    app.include_router(_board_router(explorer), prefix="/api")
+    for explorer in explorers:
+        for make_router in (_document_router, _job_router, _board_router):
+            app.include_router(make_router(explorer), prefix=f"/api/{explorer.exhibit.name}")
+
+    @app.get("/api/models")
+    def models() -> Response:
+        return _json([explorer.exhibit.name for explorer in explorers])
+
     return app
 
 

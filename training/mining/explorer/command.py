@@ -7,7 +7,7 @@ import click
 
 from training.cli import threads_option, use_threads
 
-# What `patsum inject` and `patsum distill` read is about the teacher.
+# What `patsum distill` reads is about the teacher.
 _DECISIONS = {"teacher": "decisions.json", "student": "student-decisions.json"}
 
 
@@ -17,9 +17,8 @@ _DECISIONS = {"teacher": "decisions.json", "student": "student-decisions.json"}
     "--model",
     "stage",
     type=click.Choice(["teacher", "student"]),
-    default="teacher",
-    show_default=True,
-    help="Which fitted model of the run to look into.",
+    help="Look into this model alone; without, into teacher and student side by side, where both "
+    "are fitted.",
 )
 @click.option(
     "--encoder",
@@ -29,8 +28,8 @@ _DECISIONS = {"teacher": "decisions.json", "student": "student-decisions.json"}
 @click.option(
     "--decisions",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Decisions file to go on with, or to begin; RUN/decisions.json without, or for a student "
-    "RUN/student-decisions.json.",
+    help="Decisions file to go on with, or to begin, about the teacher, or with --model student "
+    "about that; RUN/decisions.json and RUN/student-decisions.json without.",
 )
 @click.option("--by", metavar="NAME", help="Who decides, for the record; the login name without.")
 @click.option(
@@ -54,7 +53,7 @@ _DECISIONS = {"teacher": "decisions.json", "student": "student-decisions.json"}
 @threads_option
 def explore(
     run: Path,
-    stage: str,
+    stage: str | None,
     encoder: str | None,
     decisions: Path | None,
     by: str | None,
@@ -64,7 +63,7 @@ def explore(
     port: int,
     threads: int | None,
 ) -> None:
-    """Look into a fitted model of RUN in the browser, and decide which head carries which pattern.
+    """Look into the fitted models of RUN in the browser, and decide which head carries what.
 
     The page shows every head's attention in the documents' text, how relevant a predicate (such as
     "same_token and not cls") is to each head, and what masking, fixing or pruning heads would do to
@@ -74,11 +73,15 @@ def explore(
     and keeps them in RUN/MODEL/explorer. The page needs no network, and nothing leaves this
     machine; there is no password, so give --host another address only on a network that you trust.
     """
-    from training.mining.explorer.exhibit import open_exhibit
+    from training.mining.explorer.exhibit import fitted_stages, open_exhibit
     from training.mining.explorer.explorer import Explorer
     from training.mining.explorer.server import serve
 
     use_threads(threads)
-    exhibit = open_exhibit(run, stage, encoder=encoder, n_shown=documents, n_held=held)
-    path = decisions or run / _DECISIONS[stage]
-    serve(Explorer(exhibit, path, by or getpass.getuser()), host, port, click.echo)
+    by = by or getpass.getuser()
+    explorers: list[Explorer] = []
+    for name in (stage,) if stage else fitted_stages(run):
+        exhibit = open_exhibit(run, name, encoder=encoder, n_shown=documents, n_held=held)
+        path = (None if explorers else decisions) or run / _DECISIONS[name]
+        explorers.append(Explorer(exhibit, path, by))
+    serve(explorers, host, port, click.echo)

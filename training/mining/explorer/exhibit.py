@@ -14,8 +14,11 @@ from training.data.examples import ExampleStore
 from training.fit.checkpoint import load_model
 from training.mining.subject import Source, open_token_classes, to_dense
 from training.mining.tokens import TokenClasses, Tokens
+from training.model.config import ModelConfig
 from training.model.encoder import EncoderLayer
 from training.model.extractive_model import ExtractiveModel
+from training.plan import Places, teacher_places
+from training.recipe import read_recipe
 from training.run import Run
 
 DocumentNumbers = npt.NDArray[np.int64]
@@ -33,6 +36,8 @@ class Exhibit:
         folder: where what is computed once may be kept.
         n_shown: documents to look at; the store's first.
         n_held: documents that a what-if is measured on; the store's last, never among those shown.
+        origins: of a student, the teacher's layer and head that each of its heads began as, by
+            layer and head; None where that is not known.
 
     Attributes:
         shown: (documents,) int64 numbers of those to look at.
@@ -53,6 +58,7 @@ class Exhibit:
         folder: Path,
         n_shown: int,
         n_held: int,
+        origins: Places | None = None,
     ) -> None:
         if len(store) < 2:
             raise DataError(
@@ -65,6 +71,7 @@ class Exhibit:
         self.tokenizer = tokenizer
         self.classes = classes
         self.folder = folder
+        self.origins = origins
         self.lock = threading.Lock()
         n_held = min(n_held, max(1, len(store) // 3))
         n_shown = min(n_shown, len(store) - n_held)
@@ -110,7 +117,8 @@ def open_exhibit(
         CheckpointError: the model is not fitted yet, or its pretrained encoder or its
             tokenizer is another one.
     """
-    if not Run(run_path).recipe_path.exists():
+    run = Run(run_path)
+    if not run.recipe_path.exists():
         raise DataError(
             f"expected the folder of a run, with recipe.toml in it, at {run_path}; make one with "
             f"`patsum prepare RECIPE --run {run_path}`"
@@ -127,7 +135,22 @@ def open_exhibit(
         path.parent / "explorer",
         n_shown,
         n_held,
+        _find_origins(run, model.config) if stage_name == "student" else None,
     )
+
+
+def fitted_stages(run_path: Path) -> tuple[str, ...]:
+    """The models of a run that there are to look into; "teacher" where there is none yet."""
+    run = Run(run_path)
+    stages = (("teacher", run.teacher), ("student", run.student))
+    return tuple(name for name, stage in stages if stage.is_finished) or ("teacher",)
+
+
+def _find_origins(run: Run, config: ModelConfig) -> Places | None:
+    """Where a student's heads began; None for one that was made by another recipe."""
+    origins = teacher_places(read_recipe(run.recipe_path).student, config.heads)
+    shape = [len(row) for row in origins]
+    return origins if shape == [config.heads] * config.layers else None
 
 
 def token_layers(model: ExtractiveModel) -> list[EncoderLayer]:

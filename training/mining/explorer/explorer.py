@@ -74,6 +74,7 @@ class Explorer:
             "layers": config.layers,
             "heads": config.heads,
             "plan": [[None if p is None else str(p) for p in row] for row in config.plan],
+            "origins": self.exhibit.origins,
             "thumbnailSize": THUMBNAIL_SIZE,
             "nHeld": len(self.exhibit.held),
             "heldRouge1": float(np.mean(held)),
@@ -173,7 +174,7 @@ class Explorer:
             return {text: row.to_json() for text, row in found.items() if row is not None}
 
         what = str(predicates[0]) if len(predicates) == 1 else f"{len(predicates)} predicates"
-        return self.jobs.start(f"GR of {what}", work)
+        return self.jobs.start(f"GR of {what} in the {self.exhibit.name}", work)
 
     def start_what_if(self, changes: Sequence[HeadChange]) -> Job:
         """Measure the model with some heads changed.

@@ -1,7 +1,7 @@
 """The process of the explorer: one uvicorn server that ends at Ctrl-C."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 
@@ -10,11 +10,13 @@ from training.mining.explorer.app import create_app
 from training.mining.explorer.explorer import Explorer
 
 
-def serve(explorer: Explorer, host: str, port: int, tell: Callable[[str], object]) -> None:
+def serve(
+    explorers: Sequence[Explorer], host: str, port: int, tell: Callable[[str], object]
+) -> None:
     """Serve until Ctrl-C or SIGTERM.
 
     Args:
-        explorer: what to serve.
+        explorers: what to serve, one a model of the same run.
         host: address to listen on.
         port: to listen on; 0 for any that is free.
         tell: is given a line with the page's address once the server listens.
@@ -24,9 +26,14 @@ def serve(explorer: Explorer, host: str, port: int, tell: Callable[[str], object
     """
     with listen(host, port) as listener:
         bound = listener.getsockname()[1]
-        tell(f"http://{host}:{bound}/ shows the model in {explorer.exhibit.folder.parent}")
-        tell(f"Decisions go to {explorer.board.path}. Ctrl-C ends.")
-        app = create_app(explorer, ("127.0.0.1", "localhost", host))
+        names = " and ".join(explorer.exhibit.name for explorer in explorers)
+        tell(
+            f"http://{host}:{bound}/ shows the {names} in {explorers[0].exhibit.folder.parents[1]}"
+        )
+        for explorer in explorers:
+            tell(f"Decisions about the {explorer.exhibit.name} go to {explorer.board.path}")
+        tell("Ctrl-C ends.")
+        app = create_app(explorers, ("127.0.0.1", "localhost", host))
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
         uvicorn.Server(config).run(sockets=[listener])
 

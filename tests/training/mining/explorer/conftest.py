@@ -15,6 +15,7 @@ encoder = "tiny"
 documents = 10
 [student]
 layers = [0, 1]
+heads = [[3, 1, 0, 2]]
 [student.fit]
 documents = 10
 """

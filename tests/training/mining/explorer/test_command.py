@@ -11,7 +11,7 @@ from service.errors import CheckpointError, DataError
 from training.fit.batches import make_batch
 from training.mining.decisions import Verdict
 from training.mining.explorer.command import explore
-from training.mining.explorer.exhibit import open_exhibit
+from training.mining.explorer.exhibit import fitted_stages, open_exhibit
 from training.mining.explorer.server import listen
 from training.mining.importance import measure_importance
 from training.mining.predicates import parse
@@ -69,6 +69,14 @@ def test_decisions_over_other_documents_are_refused(run_copy, make_explorer):
     error = refuse(run_copy)
     assert isinstance(error, DataError)
     assert "other.jsonl" in str(error)
+
+
+def test_models_that_are_fitted_are_opened(run_copy):
+    assert fitted_stages(run_copy) == ("teacher", "student")
+    shutil.rmtree(run_copy / "student")
+    assert fitted_stages(run_copy) == ("teacher",)
+    shutil.rmtree(run_copy / "teacher")
+    assert "run `patsum teacher" in str(refuse(run_copy))
 
 
 def test_documents_shown_are_never_those_held(tiny_run):

@@ -36,13 +36,25 @@ export class Documents {
     this.#draw();
   }
 
+  /** Show the figures of another model. */
+  takeModel(documents) {
+    this.#documents = documents;
+    if (this.#chosen !== null) this.#nameChosen();
+    this.#draw();
+  }
+
   choose(number) {
     this.#chosen = number;
+    this.#nameChosen();
+    if (!WIDE.matches) this.#panel.open = false;
+    this.#draw();
+  }
+
+  #nameChosen() {
+    const number = this.#chosen;
     const { firstWords, rouge1, nTokens } = this.#documents.find((d) => d.number === number);
     const name = `${number} · ${nTokens} tokens · R-1 ${rouge1.toFixed(1)} · ${firstWords}`;
     document.getElementById("document-name").textContent = name;
-    if (!WIDE.matches) this.#panel.open = false;
-    this.#draw();
   }
 
   markLookedAt(numbers) {

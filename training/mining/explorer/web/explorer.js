@@ -4,110 +4,169 @@ import { AttentionMap, Matches } from "./attention.js";
 import { Board } from "./board.js";
 import { Documents } from "./documents.js";
 import { make } from "./element.js";
-import { Figures } from "./figures.js";
-import { Grid } from "./grid.js";
 import { HeadMap } from "./head_map.js";
 import { JobBar } from "./job_bar.js";
+import { Model } from "./model.js";
 import { PredicateEditor } from "./predicate_editor.js";
 import { Refusal, Server } from "./server.js";
 import { Text } from "./text.js";
 import { WhatIf } from "./what_if.js";
 
 const N_NAMED = 5;
+const LEAST_NAMED = 0.01; // of the largest weight: a mask leaves zeros
 
 class Page {
-  #server = new Server();
-  #run;
-  #grid;
+  #models;
+  #model; // the one whose head is chosen, and that all but the grids is about
   #documents;
   #text = new Text((token) => this.#pickToken(token));
   #map = new HeadMap((token) => this.#pickToken(token));
-  #jobBar = new JobBar(this.#server);
-  #editor = new PredicateEditor(this.#server, {
+  #jobBar = new JobBar();
+  #editor = new PredicateEditor({
+    onParse: (text, signal) => this.#parse(text, signal),
     onChange: (predicate) => this.#takePredicate(predicate),
     onMeasure: (predicate) => this.#measure([predicate]),
   });
-  #figures = new Figures(() => this.#colour());
   #board = new Board({
     onDecide: (verdict, note) => this.#attempt(() => this.#decide(verdict, note)),
     onTakeBack: (place) => this.#attempt(() => this.#takeBack(place)),
     onShow: ({ layer, head, predicate }) => {
       this.#editor.write(predicate);
-      this.#pickHead(layer, head);
+      this.#pickHead(this.#model, layer, head);
     },
   });
   #whatIf = new WhatIf((changes) => this.#attempt(() => this.#try(changes)));
   #direction = document.getElementById("direction");
   #wanted = null;
-  #view = null;
   #head = null;
   #token = null;
   #attention = null;
   #matches = null;
 
-  constructor(run) {
-    this.#run = run;
-    const { stage, source, model, nHeld, heldRouge1 } = run;
-    document.getElementById("subject").textContent = `${run.run} · ${stage} ${model} · ${source}`;
-    document.title = `${run.run} ${stage}: patsum explore`;
-    this.#whatIf.describe(nHeld, heldRouge1);
-    this.#editor.offer(run.library);
-    this.#figures.takeImportance(run.importance);
-    this.#grid = new Grid(run, (layer, head) => this.#pickHead(layer, head));
-    this.#documents = new Documents(run.documents, (n) => this.#pickDocument(n));
+  /** @param {{server: Server, run: object}[]} found - one a model of the same run. */
+  constructor(found) {
+    this.#models = found.map(({ server, run }) => this.#makeModel(server, run));
+    [this.#model] = this.#models;
+    const { run, source, library, documents } = this.#model.run;
+    const stages = this.#models.map((model) => `${model.stage} ${model.run.model}`);
+    document.getElementById("subject").textContent = [run, ...stages, source].join(" · ");
+    document.title = `${run}: patsum explore`;
+    const grids = document.getElementById("grids");
+    grids.style.setProperty("--columns", Math.max(...this.#models.map((model) => model.run.heads)));
+    grids.replaceChildren(...this.#models.map((model) => model.grid.element));
+    this.#editor.offer(library);
+    for (const model of this.#models) model.figures.takeImportance(model.run.importance);
+    this.#documents = new Documents(documents, (n) => this.#pickDocument(n));
+    this.#describeModel();
     this.#direction.addEventListener("change", () => this.#light());
     document
       .getElementById("measure-library")
-      .addEventListener("click", () => this.#measure(run.library));
+      .addEventListener("click", () => this.#measure(library));
+  }
+
+  #makeModel(server, run) {
+    const model = new Model(server, run, {
+      onPick: (layer, head) => this.#pickHead(model, layer, head),
+      onColour: () => this.#showFigures(),
+    });
+    return model;
   }
 
   async start() {
-    await this.#pickDocument(this.#run.documents[0].number);
-    await this.#attempt(async () => {
-      this.#takeMeasured(await this.#server.get("api/relevance"));
-    });
+    await this.#pickDocument(this.#model.run.documents[0].number);
+    await this.#attempt(() =>
+      this.#forAll(async (model) => {
+        this.#takeMeasured(model, await model.server.get("relevance"));
+      }),
+    );
     this.#editor.read();
+  }
+
+  /** Do something with every model at once. */
+  #forAll(work) {
+    return Promise.all(this.#models.map(work));
   }
 
   async #pickDocument(number) {
     this.#wanted = number;
     await this.#attempt(async () => {
-      const path = `api/documents/${number}`;
-      const [view, thumbnails] = await Promise.all([
-        this.#server.get(path),
-        this.#server.bytes(`${path}/thumbnails`),
-      ]);
+      const found = await this.#forAll((model) => model.fetch(number));
       if (this.#wanted !== number) return; // another was chosen meanwhile
-      this.#view = view;
+      this.#models.forEach((model, place) => model.show(found[place]));
       this.#token = null;
       this.#attention = this.#matches = null;
-      this.#text.show(view);
+      this.#text.show(this.#model.view);
       this.#documents.choose(number);
-      document.getElementById("human").textContent = view.summary;
-      this.#grid.show(thumbnails);
+      document.getElementById("human").textContent = this.#model.view.summary;
       await Promise.all([
         this.#fetchHead(),
         this.#fetchPredicate(),
-        this.#fetchResidual(),
-        this.#refreshBoard(),
+        this.#forAll((model) => model.fetchResidual()),
+        this.#forAll(async (model) => this.#showBoard(model, await model.server.get("board"))),
       ]);
       this.#light();
     });
   }
 
-  async #pickHead(layer, head) {
+  async #pickHead(model, layer, head) {
     this.#head = { layer, head };
-    this.#grid.choose(layer, head);
-    document.getElementById("head-heading").textContent = `Layer ${layer}, head ${head}`;
-    const pattern = this.#run.plan[layer][head];
-    document.getElementById("head-pattern").textContent = pattern ? `carries ${pattern}` : "";
+    if (model !== this.#model) this.#pickModel(model);
+    for (const other of this.#models) {
+      if (other === model) other.grid.choose([this.#head], []);
+      else other.grid.choose([], model.kin(other, layer, head));
+    }
+    document.getElementById("head-heading").textContent =
+      `${capitalize(model.stage)}: layer ${layer}, head ${head}`;
+    this.#describeHead();
     this.#board.choose(this.#head);
-    this.#whatIf.choose(this.#head, this.#run.heads);
+    this.#whatIf.choose(this.#head, model.run.heads);
     this.#showFigures();
     await this.#attempt(async () => {
       await this.#fetchHead();
       this.#light();
     });
+  }
+
+  /** Say what the chosen head carries, and which heads of the other model it belongs to. */
+  #describeHead() {
+    const { layer, head } = this.#head;
+    const pattern = this.#model.run.plan[layer][head];
+    const kin = this.#models
+      .filter((other) => other !== this.#model)
+      .flatMap((other) =>
+        this.#model.kin(other, layer, head).map((place) => this.#linkHead(other, place)),
+      );
+    const how = this.#model.run.origins === null ? "became " : "began as ";
+    document
+      .getElementById("head-pattern")
+      .replaceChildren(
+        pattern ? `carries ${pattern}` : "",
+        pattern && kin.length ? " · " : "",
+        ...(kin.length ? [how, ...kin] : []),
+      );
+  }
+
+  #linkHead(model, { layer, head }) {
+    const click = () => this.#pickHead(model, layer, head);
+    return make("button", { type: "button", class: "link", click }, `${model.stage} ${layer}·${head}`);
+  }
+
+  /** Let all but the grids be about this model. */
+  #pickModel(model) {
+    this.#model = model;
+    this.#describeModel();
+    this.#documents.takeModel(model.run.documents);
+    if (model.view !== null) this.#text.mark(model.view);
+    if (model.predicate !== null) this.#editor.show(model.predicate); // else its mistake stays
+    if (model.board !== null) this.#showBoard(model, model.board);
+    this.#board.takePredicate(model.predicate);
+    this.#whatIf.takePredicate(model.predicate);
+  }
+
+  #describeModel() {
+    const { stage, run } = this.#model;
+    this.#whatIf.describe(stage, run.nHeld, run.heldRouge1);
+    document.getElementById("board-heading").textContent = `Board of the ${stage}`;
   }
 
   #pickToken(token) {
@@ -116,11 +175,16 @@ class Page {
   }
 
   async #fetchHead() {
-    if (this.#head === null || this.#view === null) return;
+    if (this.#head === null || this.#model.view === null) return;
+    const model = this.#model;
     const { layer, head } = this.#head;
-    const { number, nTokens } = this.#view;
-    const bytes = await this.#server.bytes(`api/documents/${number}/heads/${layer}/${head}`);
-    const isLate = this.#view.number !== number || this.#head.layer !== layer || this.#head.head !== head;
+    const { number, nTokens } = model.view;
+    const bytes = await model.server.bytes(`documents/${number}/heads/${layer}/${head}`);
+    const isLate =
+      this.#model !== model ||
+      model.view.number !== number ||
+      this.#head.layer !== layer ||
+      this.#head.head !== head;
     if (isLate) return;
     this.#attention = new AttentionMap(bytes, nTokens);
   }
@@ -153,7 +217,8 @@ class Page {
     }
     const order = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, N_NAMED);
     top.textContent = weights[order[0]].toFixed(3);
-    const named = order.flatMap((j) => [
+    const seen = order.filter((j) => weights[j] >= LEAST_NAMED * weights[order[0]]);
+    const named = seen.flatMap((j) => [
       make("b", {}, this.#text.word(j)),
       `\u00a0${weights[j].toFixed(2)} `,
     ]);
@@ -171,8 +236,20 @@ class Page {
     return `· ${(100 * share).toFixed(0)}\u00a0% inside the predicate`;
   }
 
+  /** Let every model read a predicate, and say what was measured of it there. */
+  async #parse(text, signal) {
+    const found = await this.#forAll(({ server }) => server.send("POST", "predicate", { text }, signal));
+    this.#models.forEach((model, place) => {
+      model.predicate = found[place];
+    });
+    return this.#model.predicate;
+  }
+
   #takePredicate(predicate) {
-    this.#figures.takePredicate(predicate);
+    for (const model of this.#models) {
+      if (predicate === null) model.predicate = null;
+      model.figures.takePredicate(model.predicate);
+    }
     this.#board.takePredicate(predicate);
     this.#whatIf.takePredicate(predicate);
     this.#attempt(async () => {
@@ -183,44 +260,32 @@ class Page {
 
   async #fetchPredicate() {
     const { predicate } = this.#editor;
-    if (predicate === null || this.#view === null) {
+    const { view, server } = this.#model;
+    if (predicate === null || view === null) {
       this.#matches = null;
-      this.#figures.takeHere(null);
+      for (const model of this.#models) model.figures.takeHere(null);
       return;
     }
-    const { number, nTokens } = this.#view;
-    const path = `api/documents/${number}`;
+    const { number, nTokens } = view;
+    const path = `documents/${number}`;
     const query = `predicate=${encodeURIComponent(predicate.text)}`;
     const [bits, here] = await Promise.all([
-      this.#server.bytes(`${path}/matches?${query}`),
-      this.#server.get(`${path}/relevance?${query}`),
+      server.bytes(`${path}/matches?${query}`),
+      this.#forAll((model) => model.server.get(`${path}/relevance?${query}`)),
     ]);
-    if (this.#view.number !== number || this.#editor.predicate?.text !== predicate.text) return;
+    if (this.#model.view.number !== number || this.#editor.predicate?.text !== predicate.text) return;
     this.#matches = new Matches(bits, nTokens);
-    this.#figures.takeHere(here);
-  }
-
-  async #fetchResidual() {
-    if (this.#view === null) return;
-    const { number } = this.#view;
-    const residual = await this.#server.get(`api/documents/${number}/residual`);
-    if (this.#view.number === number) this.#figures.takeResidual(residual);
-  }
-
-  #colour() {
-    const { values, top, write, note } = this.#figures.colours();
-    this.#grid?.colour(values, top, write);
-    document.getElementById("grid-note").textContent = note;
-    this.#showFigures();
+    this.#models.forEach((model, place) => model.figures.takeHere(here[place]));
   }
 
   #showFigures() {
     if (this.#head === null) return;
-    const rows = this.#figures.of(this.#head.layer, this.#head.head);
+    const { figures } = this.#model;
+    const rows = figures.of(this.#head.layer, this.#head.head);
     document
       .getElementById("head-figures")
       .replaceChildren(...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
-    this.#showBest(this.#figures.best(this.#head.layer, this.#head.head));
+    this.#showBest(figures.best(this.#head.layer, this.#head.head));
   }
 
   /** Name the measured predicates that the chosen head has most of, for the person to confirm. */
@@ -234,49 +299,56 @@ class Page {
     document.getElementById("best-list").replaceChildren(...items);
   }
 
-  /** Measure predicates over all documents. */
-  async #measure(texts) {
+  /** Measure predicates over all documents, in the model of the chosen head first. */
+  async #measure(texts, models = this.#models) {
     return this.#attempt(async () => {
-      const found = await this.#jobBar.follow("api/relevance", { predicates: texts });
-      if (found === null) return false;
-      this.#takeMeasured(found);
+      const inOrder = models.toSorted((a, b) => (b === this.#model) - (a === this.#model));
+      for (const model of inOrder) {
+        const found = await this.#jobBar.follow(model.server, "relevance", { predicates: texts });
+        if (found === null) return false;
+        this.#takeMeasured(model, found);
+      }
       return true;
     });
   }
 
-  #takeMeasured(found) {
-    this.#figures.takeMeasured(found);
-    this.#editor.takeMeasured(found);
+  #takeMeasured(model, found) {
+    model.takeMeasured(found);
+    this.#editor.offer(Object.keys(found));
+    const { predicate } = this.#editor;
+    if (predicate === null || !(predicate.text in found)) return;
+    this.#editor.show(this.#model.predicate);
+    this.#takePredicate(this.#model.predicate);
   }
 
   async #decide(verdict, note) {
+    const model = this.#model;
     const { predicate } = this.#editor;
-    if (predicate.over === null && !(await this.#measure([predicate.text]))) return;
     const body = { ...this.#head, predicate: predicate.text, verdict, note };
-    this.#showBoard(await this.#server.send("POST", "api/board", body));
-    await this.#fetchResidual();
+    if (predicate.over === null && !(await this.#measure([predicate.text], [model]))) return;
+    this.#showBoard(model, await model.server.send("POST", "board", body));
+    await model.fetchResidual();
     this.#board.say(`${verdict}: written down.`);
   }
 
   async #takeBack(place) {
-    this.#showBoard(await this.#server.send("DELETE", "api/board", place));
-    await this.#fetchResidual();
+    const model = this.#model;
+    this.#showBoard(model, await model.server.send("DELETE", "board", place));
+    await model.fetchResidual();
   }
 
-  async #refreshBoard() {
-    this.#showBoard(await this.#server.get("api/board"));
-  }
-
-  #showBoard(board) {
+  #showBoard(model, board) {
+    model.takeBoard(board);
+    if (model !== this.#model) return;
     this.#board.show(board);
-    this.#grid.mark(board.decisions);
     this.#documents.markLookedAt(board.lookedAt);
     this.#whatIf.takeBoard(board.decisions);
   }
 
   async #try(changes) {
-    const result = await this.#jobBar.follow("api/what-if", { changes });
-    if (result !== null) this.#whatIf.add(result);
+    const { server, stage } = this.#model;
+    const result = await this.#jobBar.follow(server, "what-if", { changes });
+    if (result !== null) this.#whatIf.add(stage, result);
   }
 
   /** Do something; a refusal is shown, and gives false. */
@@ -293,13 +365,28 @@ class Page {
   }
 }
 
+function capitalize(word) {
+  return word[0].toUpperCase() + word.slice(1);
+}
+
 function showRefusal(error) {
   const notice = make("p", { class: "notice refusal", role: "alert" }, error.message);
   document.getElementById("notices").replaceChildren(notice);
 }
 
+/** Ask every model of the run for what the page needs first. */
+async function findModels() {
+  const stages = await new Server("api/").get("models");
+  return Promise.all(
+    stages.map(async (stage) => {
+      const server = new Server(`api/${stage}/`);
+      return { server, run: await server.get("run") };
+    }),
+  );
+}
+
 try {
-  await new Page(await new Server().get("api/run")).start();
+  await new Page(await findModels()).start();
   document.body.dataset.ready = "true";
 } catch (error) {
   if (!(error instanceof Refusal)) throw error;

@@ -34,6 +34,8 @@ export class Figures {
   /** @param {() => void} onChange - the grid's colours are others. */
   constructor(onChange) {
     this.#onChange = onChange;
+    const options = Object.entries(KINDS).map(([value, { name }]) => make("option", { value }, name));
+    this.#select.replaceChildren(...options);
     this.#select.addEventListener("change", () => {
       this.#isOwnChoice = true;
       onChange();
@@ -43,8 +45,6 @@ export class Figures {
   /** @param {Record<string, {mean: number[][]}>} importance - by score, by layer and head. */
   takeImportance(importance) {
     this.#importance = importance;
-    const options = Object.entries(KINDS).map(([value, { name }]) => make("option", { value }, name));
-    this.#select.replaceChildren(...options);
     this.#onChange();
   }
 

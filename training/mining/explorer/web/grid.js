@@ -1,13 +1,23 @@
-/** The heads, layer by layer: a thumbnail each, coloured by a figure. */
+/** The heads of a model, layer by layer: a thumbnail each, coloured by a figure. */
 
 import { make } from "./element.js";
 import { paint } from "./attention.js";
 
+const CARRIED = {
+  matching_token: "match",
+  intra_sentence: "intra",
+  previous_token: "prev",
+  next_token: "next",
+};
 const STEPS = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
 
 export class Grid {
-  #container = document.getElementById("grid");
+  #container = make("div", { class: "grid", role: "grid" });
+  #note = make("span", { class: "hint", "aria-live": "polite" });
   #cells = [];
+  #stage;
+  #nHeads;
+  #hasPatterns;
   #size;
   #thumbnails = null;
   #onPick;
@@ -17,6 +27,9 @@ export class Grid {
    * @param {(layer: number, head: number) => void} onPick
    */
   constructor(run, onPick) {
+    this.#stage = run.stage;
+    this.#nHeads = run.heads;
+    this.#hasPatterns = run.plan.flat().some((pattern) => pattern !== null);
     this.#size = run.thumbnailSize;
     this.#onPick = onPick;
     const numbers = Array.from({ length: run.heads }, (_, head) =>
@@ -24,8 +37,11 @@ export class Grid {
     );
     const top = make("div", { role: "row" }, make("span", { role: "columnheader" }, "head"), ...numbers);
     const rows = run.plan.map((plan, layer) => this.#makeRow(plan, layer));
-    this.#container.style.setProperty("--heads", run.heads);
-    this.#container.replaceChildren(top, ...rows);
+    this.#container.append(top, ...rows);
+    const name = make("b", { id: `${run.stage}-name` }, run.stage);
+    this.#container.setAttribute("aria-labelledby", name.id);
+    /** The grid under the model's name. */
+    this.element = make("div", { class: "heads" }, make("p", {}, name, " ", this.#note), this.#container);
     this.#container.addEventListener("keydown", (event) => this.#press(event));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.repaint());
     this.#cells[0][0].button.tabIndex = 0;
@@ -38,11 +54,13 @@ export class Grid {
   }
 
   repaint() {
+    for (const cell of this.#cells.flat()) this.#paint(cell);
+  }
+
+  #paint({ canvas, place }) {
     if (this.#thumbnails === null) return;
-    const area = this.#size ** 2;
-    this.#cells.flat().forEach(({ canvas }, at) => {
-      paint(canvas, this.#size, this.#size, (place) => this.#thumbnails[at * area + place]);
-    });
+    const first = place * this.#size ** 2;
+    paint(canvas, this.#size, this.#size, (at) => this.#thumbnails[first + at]);
   }
 
   /**
@@ -51,27 +69,35 @@ export class Grid {
    * @param {number[][] | null} figures - by layer and head; null for none.
    * @param {number} top - what is brightest.
    * @param {(figure: number) => string} write - a figure in few characters.
+   * @param {string} note - what the figures are.
    */
-  colour(figures, top, write) {
+  colour(figures, top, write, note) {
+    this.#note.textContent = note;
     this.#cells.forEach((row, layer) =>
-      row.forEach(({ button, figure, name }, head) => {
+      row.forEach((cell, head) => {
+        const { button, figure, name } = cell;
         const value = figures?.[layer][head];
         const share = value === undefined ? 0 : Math.min(1, Math.max(0, value / (top || 1)));
         button.style.setProperty("--level", `${(100 * share).toFixed(1)}%`);
-        button.classList.toggle("hot", share > 0.5);
+        if (button.classList.contains("hot") !== share > 0.5) {
+          button.classList.toggle("hot");
+          this.#paint(cell); // in another colour, or it could not be seen
+        }
         figure.textContent = value === undefined ? "" : write(value);
         button.setAttribute("aria-label", `${name}${value === undefined ? "" : `: ${write(value)}`}`);
       }),
     );
   }
 
-  /** Mark the chosen head. */
-  choose(layer, head) {
-    this.#cells.forEach((row, l) =>
-      row.forEach(({ button }, h) => {
-        const isChosen = l === layer && h === head;
+  /** Mark the chosen head, and heads that belong to it; none is chosen where it is another model's. */
+  choose(chosen, related) {
+    const isIn = (places, layer, head) => places.some((p) => p.layer === layer && p.head === head);
+    this.#cells.forEach((row, layer) =>
+      row.forEach(({ button }, head) => {
+        const isChosen = isIn(chosen, layer, head);
         button.setAttribute("aria-pressed", String(isChosen));
-        button.tabIndex = isChosen ? 0 : -1;
+        button.classList.toggle("related", isIn(related, layer, head));
+        if (chosen.length > 0) button.tabIndex = isChosen ? 0 : -1;
       }),
     );
   }
@@ -95,12 +121,13 @@ export class Grid {
   #makeCell(pattern, layer, head) {
     const name = `Layer ${layer}, head ${head}${pattern ? `, carries ${pattern}` : ""}`;
     const canvas = make("canvas", { width: "1", height: "1", "aria-hidden": "true" });
+    const carried = make("span", { class: "carried" }, pattern ? (CARRIED[pattern] ?? pattern) : "free");
     const figure = make("span", { class: "figure" });
     const button = make(
       "button",
       {
         type: "button",
-        id: `head-${layer}-${head}`,
+        id: `${this.#stage}-${layer}-${head}`,
         class: "cell",
         tabindex: "-1",
         title: name,
@@ -109,13 +136,15 @@ export class Grid {
       },
       canvas,
       figure,
+      ...(this.#hasPatterns ? [carried] : []),
     );
-    return { cell: make("span", { role: "gridcell" }, button), button, canvas, figure, name };
+    const place = layer * this.#nHeads + head;
+    return { cell: make("span", { role: "gridcell" }, button), button, canvas, figure, name, place };
   }
 
   #press(event) {
     const step = STEPS[event.key];
-    const at = /^head-(\d+)-(\d+)$/.exec(event.target.id);
+    const at = /-(\d+)-(\d+)$/.exec(event.target.id);
     if (!step || !at) return;
     const next = this.#cells[Number(at[1]) + step[0]]?.[Number(at[2]) + step[1]];
     if (!next) return;

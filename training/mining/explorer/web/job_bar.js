@@ -1,27 +1,28 @@
 /** The bar at the top: what the server works on, how far it is, and a way to stop it. */
 
 export class JobBar {
-  #server;
+  #server = null;
   #box = document.getElementById("job");
   #bar = document.getElementById("job-bar");
   #number = null;
 
-  constructor(server) {
-    this.#server = server;
+  constructor() {
     document.getElementById("job-cancel").addEventListener("click", () => this.#cancel());
   }
 
-  /** Start a job and show it until it ends. @returns {Promise<any>} its result; null if cancelled. */
-  async follow(path, body) {
+  /** Start a job of a server and show it until it ends. @returns {Promise<any>} null if cancelled. */
+  async follow(server, path, body) {
     try {
-      return await this.#server.follow(path, body, (job) => this.#show(job));
+      return await server.follow(path, body, (job) => this.#show(server, job));
     } finally {
       this.#box.hidden = true;
     }
   }
 
-  #show({ number, title, state, done, total, seconds }) {
-    if (state === "waiting" && !this.#box.hidden && this.#number !== number) return; // its turn comes
+  #show(server, { number, title, state, done, total, seconds }) {
+    const isOther = this.#server !== server || this.#number !== number;
+    if (state === "waiting" && !this.#box.hidden && isOther) return; // its turn comes
+    this.#server = server;
     this.#number = number;
     this.#box.hidden = false;
     document.getElementById("job-title").textContent = title;
@@ -35,6 +36,6 @@ export class JobBar {
   }
 
   async #cancel() {
-    if (this.#number !== null) await this.#server.send("DELETE", `api/jobs/${this.#number}`, {});
+    if (this.#number !== null) await this.#server.send("DELETE", `jobs/${this.#number}`, {});
   }
 }

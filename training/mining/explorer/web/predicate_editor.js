@@ -6,7 +6,7 @@ import { Refusal } from "./server.js";
 const PAUSE_MS = 150;
 
 export class PredicateEditor {
-  #server;
+  #parse;
   #input = document.getElementById("predicate");
   #says = document.getElementById("predicate-says");
   #error = document.getElementById("predicate-error");
@@ -21,14 +21,15 @@ export class PredicateEditor {
   predicate = null;
 
   /**
-   * @param {Server} server
+   * @param {(text: string, signal: AbortSignal) => Promise<object>} on.onParse - refuses what is none.
    * @param {(predicate: object | null) => void} on.onChange
    * @param {(text: string) => void} on.onMeasure
    */
-  constructor(server, { onChange, onMeasure }) {
-    this.#server = server;
+  constructor({ onParse, onChange, onMeasure }) {
+    this.#parse = onParse;
     this.#onChange = onChange;
     this.#input.addEventListener("input", () => {
+      this.#work?.abort();
       this.#take(null); // nothing may be decided on what stood there before
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.read(), PAUSE_MS);
@@ -54,13 +55,6 @@ export class PredicateEditor {
     return this.read();
   }
 
-  /** Take what was measured over all documents, by predicate. */
-  takeMeasured(found) {
-    this.offer(Object.keys(found));
-    if (this.predicate === null || !(this.predicate.text in found)) return;
-    this.#take({ ...this.predicate, over: found[this.predicate.text] });
-  }
-
   /** Read what is written now. */
   async read() {
     this.#work?.abort();
@@ -71,18 +65,25 @@ export class PredicateEditor {
     }
     this.#work = new AbortController();
     try {
-      this.#take(await this.#server.send("POST", "api/predicate", { text }, this.#work.signal));
+      this.#take(await this.#parse(text, this.#work.signal));
     } catch (error) {
       if (error.name === "AbortError") return;
       if (!(error instanceof Refusal)) throw error;
       this.#take(null);
-      this.#error.textContent = error.message;
+      const place = error.position === null ? "" : `\n${text}\n${" ".repeat(error.position)}^`;
+      this.#error.textContent = error.message + place;
       this.#error.hidden = false;
       this.#input.setAttribute("aria-invalid", "true");
     }
   }
 
   #take(predicate) {
+    this.show(predicate);
+    this.#onChange(predicate);
+  }
+
+  /** Show what is known of the predicate that is written. */
+  show(predicate) {
     this.predicate = predicate;
     this.#error.hidden = true;
     this.#input.removeAttribute("aria-invalid");
@@ -93,6 +94,5 @@ export class PredicateEditor {
       ? `Density ${(100 * over.density).toFixed(2)} % of all pairs; a head that looks everywhere alike has ` +
         `GR ${(100 * over.uniform).toFixed(2)} %. Measured on ${over.n_documents} documents with a match.`
       : "";
-    this.#onChange(predicate);
   }
 }

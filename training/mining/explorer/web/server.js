@@ -15,6 +15,13 @@ export class Refusal extends Error {
 }
 
 export class Server {
+  #base;
+
+  /** @param {string} base - what its paths begin with, such as "api/teacher/". */
+  constructor(base) {
+    this.#base = base;
+  }
+
   /** @returns {Promise<any>} JSON. @throws {Refusal | DOMException} the latter when aborted. */
   async get(path, signal) {
     return (await this.#ask(path, { signal })).json();
@@ -43,7 +50,7 @@ export class Server {
     onProgress(job);
     while (job.state === "waiting" || job.state === "running") {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      job = await this.get(`api/jobs/${job.number}`);
+      job = await this.get(`jobs/${job.number}`);
       onProgress(job);
     }
     if (job.state === "failed") throw new Refusal(job.error);
@@ -53,7 +60,7 @@ export class Server {
   async #ask(path, options) {
     let response;
     try {
-      response = await fetch(path, { cache: "no-store", ...options });
+      response = await fetch(this.#base + path, { cache: "no-store", ...options });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Refusal("No answer. Is `patsum explore` still running in its terminal?");

@@ -8,6 +8,7 @@ const GAMMA = 0.6; // a tenth of the most attention must still be seen
 export class Text {
   #container = document.getElementById("text");
   #tokens = [];
+  #marks = [];
   #onPick;
 
   /** @param {(token: number) => void} onPick */
@@ -23,10 +24,22 @@ export class Text {
   /** Show a document of the server. */
   show(view) {
     this.#tokens = [];
+    this.#marks = [];
     const sentences = view.sentences.map((sentence) => this.#makeSentence(sentence));
     this.#container.replaceChildren(...sentences);
     this.#container.scrollTop = 0;
     this.#tokens[0].tabIndex = 0;
+    this.mark(view);
+  }
+
+  /** Mark the sentences that a model has chosen, in the same document. */
+  mark(view) {
+    view.sentences.forEach(({ score, isChosen, isOracle }, place) => {
+      const mark = this.#marks[place];
+      mark.textContent = `${isChosen ? "▸" : ""}${isOracle ? "◂" : ""}`;
+      mark.title = `score ${score.toFixed(2)}`;
+      mark.parentElement.className = isChosen ? "chosen-sentence" : "";
+    });
   }
 
   /** A token's text. */
@@ -58,7 +71,7 @@ export class Text {
     this.#tokens.forEach((span, j) => span.classList.toggle("match", isMatch(j)));
   }
 
-  #makeSentence({ tokens, rest, score, isChosen, isOracle }) {
+  #makeSentence({ tokens, rest }) {
     const parts = tokens.flatMap((token) => {
       const attributes = {
         class: token.isSpecial ? "token special" : "token",
@@ -71,9 +84,9 @@ export class Text {
       return token.before ? [token.before, span] : [span];
     });
     if (rest) parts.splice(-1, 0, make("span", { class: "unread" }, rest));
-    const signs = `${isChosen ? "▸" : ""}${isOracle ? "◂" : ""}`;
-    const mark = make("span", { class: "mark", title: `score ${score.toFixed(2)}` }, signs);
-    return make("p", { class: isChosen ? "chosen-sentence" : "" }, mark, ...parts);
+    const mark = make("span", { class: "mark" });
+    this.#marks.push(mark);
+    return make("p", {}, mark, ...parts);
   }
 
   #press(event) {

@@ -25,9 +25,9 @@ export class WhatIf {
     this.#refresh();
   }
 
-  describe(nHeld, rouge1) {
+  describe(stage, nHeld, rouge1) {
     document.getElementById("held").textContent =
-      `on ${nHeld} held validation documents, ROUGE-1 ${rouge1.toFixed(2)} now`;
+      `${stage}, on ${nHeld} held validation documents, ROUGE-1 ${rouge1.toFixed(2)} now`;
   }
 
   choose(head, nHeads) {
@@ -46,14 +46,14 @@ export class WhatIf {
     this.#refresh();
   }
 
-  /** Show a result of the server. */
-  add({ changes, n, loss, rouge1 }) {
+  /** Show a result of a model's server. */
+  add(stage, { changes, n, loss, rouge1 }) {
     const [only] = changes;
     const to = only.predicate ? ` to ${only.predicate}` : "";
     const name =
       changes.length === 1
-        ? `${only.change} ${only.layer}·${only.head}${to}`
-        : `${only.change} ${changes.length} heads: ${changes.map((c) => `${c.layer}·${c.head}`).join(" ")}`;
+        ? `${stage}: ${only.change} ${only.layer}·${only.head}${to}`
+        : `${stage}: ${only.change} ${changes.length} heads: ${changes.map((c) => `${c.layer}·${c.head}`).join(" ")}`;
     const row = make(
       "tr",
       { title: `${n} documents` },
