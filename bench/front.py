@@ -36,7 +36,8 @@ class Place(NamedTuple):
         rouge1: its mean.
         above_lead: by how much it is above Lead-3's, and the ends of the interval of that.
         ms: by number of tokens, the median of a run in milliseconds.
-        is_on_front: no other bundle is both better and faster, at the first of the lengths.
+        is_on_front: no other bundle is better and not slower, or faster and not worse, at the first
+            of the lengths.
     """
 
     name: str
@@ -77,7 +78,15 @@ def read_quality(bundle: Bundle) -> Mapping[str, Any]:
             f"expected a recorded quality in {bundle.path}, got none; run `patsum evaluate "
             "--bundle BUNDLE --data DATA --json REPORT` and `patsum record BUNDLE REPORT`"
         )
-    return bundle.manifest.quality[0].model_dump()
+    fields = bundle.manifest.quality[0].model_dump()
+    try:
+        float(fields["rouge1"]), tuple(map(float, fields["difference"]["rouge1"]))
+    except (KeyError, TypeError, ValueError):
+        raise InputError(
+            f"expected ROUGE-1 and its difference to Lead-3 in the quality of {bundle.path}, got "
+            f"{sorted(fields)}; measure and record it again"
+        ) from None
+    return fields
 
 
 def measure_places(
@@ -86,7 +95,7 @@ def measure_places(
     """Time the bundles in turns, and put their quality beside it.
 
     Args:
-        bundles: at least two, measured on the same data.
+        bundles: at least one, measured on the same data.
         lengths: tokens of the documents, the one that the front is drawn for first.
         runs: timed runs of each bundle and length.
         threads: that share one run.

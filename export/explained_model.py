@@ -73,7 +73,8 @@ class ExplainedModel(nn.Module):
             scores (sentences,) in [0, 1]; document_attention and matching_attention (sentences,
             sentences),
             rows sum to 1; pattern_shares (sentences, patterns), rows sum to 1; then the taps, if
-            asked for, (1, tokens, width) each.
+            asked for, (1, tokens, width) each; (1, sentences, width) the heads of a last layer that
+            is there for the [CLS] alone.
         """
         record = self.model.new_record()
         logits = self.model(token_ids[None], sentence_ids[None], record)[0]

@@ -14,13 +14,13 @@ from export.placements import explain_plan
 from export.quantize import quantize
 from export.to_onnx import Backend, export_onnx
 from export.verify import Limits, verify
-from service.errors import ExportError
+from service.errors import CheckpointError, ExportError
 from service.inference.bundle import Bundle
 from training.data.examples import ExampleStore
 from training.fit.checkpoint import load_model
 from training.model.config import ModelConfig
 from training.recipe import read_recipe
-from training.run import Run
+from training.run import Run, Stage
 
 # Enough for scales that the next documents do not change; a minute of nothing else.
 _CALIBRATION_DOCUMENTS = 128
@@ -63,7 +63,7 @@ def export_run(
             trained model by more than its limit, or the model is one of a comparison only.
     """
     run = Run(folder)
-    student = run.student if variant is None else Run(run.path / "ablations" / variant).student
+    student = run.student if variant is None else _find_variant(run, variant)
     beside = student.path.parent
     out = out or beside / "bundle"
     refuse_other_folder(out)
@@ -75,7 +75,9 @@ def export_run(
         encoder_files = dataclasses.replace(encoder_files, settings=settings)
     model = crop_positions(load_model(student.model_path, encoder), encoder_files.settings)
     _refuse_comparison(model.config)
-    reasons = explain_plan(recipe, run.open_decisions(recipe.student), model.config.plan)
+    reasons = None  # a variant's own recipe is not the run's, and neither are its reasons
+    if variant is None:
+        reasons = explain_plan(recipe, run.open_decisions(recipe.student), model.config.plan)
     train, validation = run.open_examples(recipe.data)
     step = max(1, math.ceil(len(validation) / n_documents))
     export_folder = beside / "export"
@@ -104,6 +106,26 @@ def export_run(
             "verification": measured.to_json(),
         },
     )
+
+
+def _find_variant(run: Run, variant: str) -> Stage:
+    """The student of one fit of an ablation.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    ablations = run.path / "ablations"
+    student = Run(ablations / variant).student
+    if not student.is_finished:
+        there = sorted(
+            str(path.parent.parent.relative_to(ablations))
+            for path in ablations.glob("*/*/seed-*/student/result.json")
+        )
+        raise CheckpointError(
+            f"expected a fitted student as NAME/VARIANT/seed-N in {ablations}, got {variant!r}; "
+            f"there are: {', '.join(there) or 'none, see `patsum ablate`'}"
+        )
+    return student
 
 
 def _calibration_inputs(train: ExampleStore) -> list[dict[str, npt.NDArray[np.int64]]]:

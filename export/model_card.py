@@ -93,8 +93,8 @@ def _placements(placements: list[dict[str, Any]]) -> Iterator[str]:
     for row in placements:
         yield (
             f"| {row['layer']}.{row['head']} | {row['pattern']} "
-            f"| {row['teacher_layer']}.{row['teacher_head']} | {_measured(row['evidence'])} "
-            f"| {' '.join(row['note'].split()).replace('|', '/')} |"
+            f"| {row['teacher_layer']}.{row['teacher_head']} | {_measured(row.get('evidence'))} "
+            f"| {' '.join(row.get('note', '').split()).replace('|', '/')} |"
         )
     yield ""
 

@@ -26,6 +26,7 @@ What stays in float, and why:
 
     products of two activations          attention: both sides change with the text
     Q and K of the [CLS] alone           fixed matching heads: a row a sentence, hardly any work
+    attention of a last layer for them   likewise; its feed-forward block is rounded
     the last projection, to one number   it decides the ranking, and holds 256 weights
     the Gram matrices                    they only weigh explanations, and are small
     layer norms, softmax, GELU, ReLU     no matrix product
@@ -202,7 +203,7 @@ def _find_biases(
 
 
 def _has_large_matrix(node: onnx.NodeProto, weights: Mapping[str, onnx.TensorProto]) -> bool:
-    # What the tracer writes as Gemm has two dimensions: Q and K of the [CLS], which stay in float.
+    # What the tracer writes as Gemm has two dimensions: rows of the [CLS], which stay in float.
     weight = weights.get(node.input[1]) if node.op_type == "MatMul" else None
     return weight is not None and _is_large(weight, MIN_MATRIX)
 

@@ -40,8 +40,8 @@ class JsonRequest(Request):
         request: the request as the framework made it.
         limits: of the body.
         check: refuses a parsed body by raising a ProblemError, before a schema sees it.
-        lane: refuses the body unread while it is nearly full; None where only the body tells which
-            lane its work takes.
+        lane: refuses the body unread while it is nearly full, whatever it asks for; None where
+            bodies are read in any case.
     """
 
     def __init__(
@@ -67,8 +67,9 @@ class JsonRequest(Request):
             if self._lane is not None and self._lane.is_nearly_full:
                 # Thrown away, but waited for: closing on a client that still sends can cost it the
                 # answer, and a connection that was answered early never times out in uvicorn.
+                refusal = self._lane.refuse_unread()  # of now, not of after the upload
                 await self._take(is_kept=False)
-                raise self._lane.refuse_unread()
+                raise refusal
             self._body = bytes(await self._take(is_kept=True))
         return self._body
 
@@ -131,8 +132,8 @@ def json_route(limits: BodyLimits, check: CheckJson, lane: Lane | None = None) -
         limits: of the body.
         check: refuses a parsed body by raising a ProblemError. A schema makes an error for every
             item that is wrong, so what bounds their number is checked here, before it.
-        lane: refuses bodies unread while it is nearly full; None where only a body tells which lane
-            its work takes.
+        lane: refuses bodies unread while it is nearly full, also those that ask for work of another
+            lane; None where bodies are read in any case.
     """
 
     class JsonRoute(APIRoute):

@@ -70,6 +70,6 @@ def summarize_router(endpoint: SummarizeEndpoint, settings: Settings) -> APIRout
         methods=["POST"],
         response_model=SummarizeResponse,
         responses={200: {**EXPLAIN_PAGE, "content": _IN_LINES | EXPLAIN_PAGE["content"]}},
-        route_class_override=json_route(limits, check),  # its body says which lane its work takes
+        route_class_override=json_route(limits, check),  # occlusion, whose lane is another
     )
     return router

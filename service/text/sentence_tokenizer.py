@@ -12,6 +12,7 @@ So it is asked only for words that are not remembered, for all of a text at once
 import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from threading import Lock
 
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
@@ -46,6 +47,7 @@ class SentenceTokenizer:
         self._is_by_word = has_independent_words(tokenizer)
         self._recent: dict[str, TokenIds] = {}
         self._older: dict[str, TokenIds] = {}
+        self._lock = Lock()
 
     def tokenize(self, sentences: Sequence[str]) -> list[list[int]]:
         """Give each sentence's ids, without [CLS] and [SEP].
@@ -90,18 +92,19 @@ class SentenceTokenizer:
 
     def _remember(self, ids_of: dict[str, TokenIds]) -> None:
         """Keep a text's words; when the recent ones are many, the older ones are forgotten."""
-        recent = self._recent
-        fresh = {
-            word: ids
-            for word, ids in ids_of.items()
-            if word not in recent and len(word) <= LONGEST_WORD
-        }
-        if len(fresh) > self._n_recent_words:
-            return  # a text that would fill the memory by itself says little about the next one
-        if len(recent) + len(fresh) > self._n_recent_words:
-            self._older, self._recent = recent, fresh
-        else:
-            recent.update(fresh)
+        with self._lock:
+            recent = self._recent
+            fresh = {
+                word: ids
+                for word, ids in ids_of.items()
+                if word not in recent and len(word) <= LONGEST_WORD
+            }
+            if len(fresh) > self._n_recent_words:
+                return  # a text that would fill the memory by itself says little about the next one
+            if len(recent) + len(fresh) > self._n_recent_words:
+                self._older, self._recent = recent, fresh
+            else:
+                recent.update(fresh)
 
 
 def has_independent_words(tokenizer: Tokenizer) -> bool:

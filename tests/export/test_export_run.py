@@ -3,7 +3,7 @@
 import pytest
 
 from export.export_run import export_run
-from service.errors import ExportError
+from service.errors import CheckpointError, ExportError
 from tests.tiny_model import tiny_model
 from training.fit.checkpoint import save_model
 from training.model.config import PalConfig
@@ -26,3 +26,13 @@ def test_model_that_explanations_do_not_tell_of_becomes_no_bundle(tmp_path, chan
     with pytest.raises(ExportError, match=message):
         export_run(run.path, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_variant_that_is_not_there_is_named_beside_those_that_are(tmp_path):
+    run = Run(tmp_path / "run")
+    other = Run(run.path / "ablations" / "mine" / "free" / "seed-1")
+    other.student.write_result({"rouge1": 40.0})
+    with pytest.raises(
+        CheckpointError, match=r"got 'mine/fre/seed-1'; there are: mine/free/seed-1"
+    ):
+        export_run(run.path, variant="mine/fre/seed-1")

@@ -182,7 +182,8 @@ class PatternedAttention(nn.Module):
         """What each head read, in the order of the head numbers.
 
         Args:
-            record: filled in by this layer.
+            record: filled in by this layer; where it was computed for the [CLS] alone, read
+                (1, all sentences) for (documents, tokens).
 
         Returns:
             (documents, tokens, heads, head width) float.

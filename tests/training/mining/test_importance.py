@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from service.errors import CheckpointError
 from tests.tiny_model import INTRA, NEXT, PREVIOUS, tiny_model
 from training.fit.batches import make_batch
 from training.fit.losses import label_loss
 from training.mining.importance import SCORES, measure_importance, summarize_importance
+from training.mining.subject import to_dense
 
 SHAPE = {
     "width": 4,  # few weights: each is moved by itself
@@ -123,3 +125,9 @@ def test_heat_map_is_xml_with_a_cell_for_each_head_and_score(summary):
     cells = [node for node in root.iter() if node.get("class") == "cell"]
     assert len(cells) == 2 * 2 * 2
     assert max(float(node.get("fill-opacity")) for node in cells) == 1.0
+
+
+def test_layers_with_different_numbers_of_heads_are_refused_by_name():
+    uneven = tiny_model(plan=((NEXT, INTRA), (INTRA,)), head_width=8)
+    with pytest.raises(CheckpointError, match=r"got \[1, 2\]; look into the teacher"):
+        to_dense(uneven)
