@@ -57,11 +57,11 @@ def interrupt(start, arguments, out, n_chunks, kill):
 def test_interrupted_process_goes_on_to_the_same_bytes(
     start, run, write_lines, text, tmp_path, kill
 ):
-    rows = [{"text": text(i)} if i % 7 else b"{" for i in range(500)]
+    rows = [{"text": text(i)} if i % 7 else b"{" for i in range(800)]
     source, whole, out = write_lines(rows), tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
     assert run(source, whole).exit_code == 1
     arguments = (source, out, "--workers", "2", "--chunk-rows", "2")
-    n_chunks = 20
+    n_chunks = 5
     code = interrupt(start, arguments, out, n_chunks, kill)
     assert code == (130 if kill == signal.SIGINT else -kill)
     assert not out.exists()
