@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -63,9 +64,14 @@ def start(tiny_bundle):
     def start_batch(*arguments, environment=(), **options):
         command = [sys.executable, "-m", "service.cli", "batch", *map(str, arguments)]
         environment = {**os.environ, "PATSUM_BUNDLE": str(tiny_bundle), **dict(environment)}
-        return subprocess.Popen(
-            command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, **options
-        )
+        # A process inherits what its parent ignores, as a job in the background does Ctrl-C.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, **options
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     return start_batch
 
