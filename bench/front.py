@@ -8,9 +8,9 @@ bundle that another one beats in both stands behind the front.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 from tqdm import tqdm
@@ -22,6 +22,20 @@ from bench.plots import draw_scatter
 from bench.table import Table
 from service.errors import InputError
 from service.inference.bundle import Bundle
+
+
+class Quality(NamedTuple):
+    """A bundle's headline figures.
+
+    Attributes:
+        data: what it was measured on, and how many documents of it.
+        rouge1: mean ROUGE-1.
+        above_lead: by how much that is above Lead-3's, and the ends of the interval of it.
+    """
+
+    data: tuple[str, int]
+    rouge1: float
+    above_lead: tuple[float, ...]
 
 
 class Place(NamedTuple):
@@ -46,7 +60,7 @@ class Place(NamedTuple):
     heads: tuple[int, ...]
     n_bytes: int
     rouge1: float
-    above_lead: tuple[float, float, float]
+    above_lead: tuple[float, ...]
     ms: dict[int, float]
     is_on_front: bool
 
@@ -67,11 +81,11 @@ def find_front(points: Sequence[tuple[float, float]]) -> list[bool]:
     ]
 
 
-def read_quality(bundle: Bundle) -> Mapping[str, Any]:
+def read_quality(bundle: Bundle) -> Quality:
     """Read a bundle's headline figures.
 
     Raises:
-        InputError: it has none.
+        InputError: it has none, or not these.
     """
     if not bundle.manifest.quality:
         raise InputError(
@@ -80,13 +94,13 @@ def read_quality(bundle: Bundle) -> Mapping[str, Any]:
         )
     fields = bundle.manifest.quality[0].model_dump()
     try:
-        float(fields["rouge1"]), tuple(map(float, fields["difference"]["rouge1"]))
+        above_lead = tuple(map(float, fields["difference"]["rouge1"]))
+        return Quality((fields["data"], fields["n"]), float(fields["rouge1"]), above_lead)
     except (KeyError, TypeError, ValueError):
         raise InputError(
             f"expected ROUGE-1 and its difference to Lead-3 in the quality of {bundle.path}, got "
             f"{sorted(fields)}; measure and record it again"
         ) from None
-    return fields
 
 
 def measure_places(
@@ -104,7 +118,7 @@ def measure_places(
         InputError: a bundle has no recorded quality, or one on other data.
     """
     quality = [read_quality(bundle) for bundle in bundles]
-    if len(measured_on := {(fields["data"], fields["n"]) for fields in quality}) > 1:
+    if len(measured_on := {one.data for one in quality}) > 1:
         raise InputError(
             f"expected quality on the same data, got {sorted(measured_on)}; measure them alike"
         )
@@ -113,7 +127,7 @@ def measure_places(
         times = time_engines(bundles, lengths, runs, threads, 0, bar.update)
     by_bundle = [times[i :: len(bundles)] for i in range(len(bundles))]
     ms = [{t.n_tokens: 1e3 * t.median_s.estimate for t in row} for row in by_bundle]
-    front = find_front([(row[lengths[0]], q["rouge1"]) for row, q in zip(ms, quality, strict=True)])
+    front = find_front([(row[lengths[0]], q.rouge1) for row, q in zip(ms, quality, strict=True)])
     return [
         _make_place(bundle, q, row, is_on_front=is_on_front)
         for bundle, q, row, is_on_front in zip(bundles, quality, ms, front, strict=True)
@@ -121,7 +135,7 @@ def measure_places(
 
 
 def _make_place(
-    bundle: Bundle, quality: Mapping[str, Any], ms: dict[int, float], *, is_on_front: bool
+    bundle: Bundle, quality: Quality, ms: dict[int, float], *, is_on_front: bool
 ) -> Place:
     model = bundle.manifest.model
     return Place(
@@ -130,8 +144,8 @@ def _make_place(
         layers=f"{model.layers}{' [CLS]' if model.is_last_for_cls else ''}",
         heads=tuple(map(len, model.patterns)),
         n_bytes=bundle.model_path.stat().st_size,
-        rouge1=quality["rouge1"],
-        above_lead=tuple(quality["difference"]["rouge1"]),
+        rouge1=quality.rouge1,
+        above_lead=quality.above_lead,
         ms=ms,
         is_on_front=is_on_front,
     )

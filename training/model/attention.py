@@ -26,9 +26,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.model.blocks import Block
 from training.model.controls import Control, control_mask
-from training.model.layout import Layout, take_rows
+from training.model.layout import Layout, take_block, take_rows
 from training.model.patterns import Pattern, Unmatched, matching_token_mask, pattern_mask
 
 _POSITIONAL = frozenset({Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
@@ -277,7 +276,10 @@ class PatternedAttention(nn.Module):
         """Attend inside each sentence alone, as one small block a sentence."""
         read = []
         for block in layout.blocks.parts:
-            q, k, v = (_take_block(array, block, self.head_width) for array in (query, key, value))
+            q, k, v = (
+                take_block(array.flatten(0, 1), block, -1, self.head_width).transpose(1, 2)
+                for array in (query, key, value)
+            )  # n H L d
             # Written out: torch's fused kernel is slower on blocks as small as a sentence.
             scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5  # n H L L
             heads = torch.softmax(scores + block.bias[:, None, None], dim=-1) @ v  # n H L d
@@ -382,9 +384,3 @@ def _put_cls(means: Tensor, of_cls: Tensor, layout: Layout) -> Tensor:
     is_learned = layout.is_learned[layout.starts][:, None]
     rows = torch.where(is_learned, of_cls.to(flat.dtype), take_rows(flat, layout.starts))
     return flat.scatter(0, layout.starts[:, None].expand(rows.shape), rows).view(means.shape)
-
-
-def _take_block(array: Tensor, block: Block, head_width: int) -> Tensor:
-    """(documents, tokens, heads * head width) -> (n, heads, longest, head width)."""
-    rows = take_rows(array.flatten(0, 1), block.index.reshape(-1))
-    return rows.view(*block.index.shape, -1, head_width).transpose(1, 2)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from training.model.attention import AttentionRecord, HeadGroup, PatternedAttention
 from training.model.blocks import Block
-from training.model.layout import Layout, take_rows
+from training.model.layout import Layout, mean_of_block, take_block, take_rows
 from training.model.patterns import Pattern, Unmatched
 
 _LEARNED = frozenset({Pattern.INTRA_SENTENCE})
@@ -73,7 +73,7 @@ def _read_sentence(
     asked = (q @ key).transpose(0, 1) / width**0.5  # G H D
     parts = []
     for block in layout.blocks.parts:
-        vectors = _take_block(flat, block)  # n L D
+        vectors = take_block(flat, block)  # n L D
         scores = asked[block.sentences] @ vectors.transpose(1, 2) + block.bias[:, None]  # n H L
         parts.append(torch.softmax(scores, dim=-1) @ vectors)  # n H D
     read = torch.cat(parts)[layout.blocks.order]  # G H D
@@ -115,11 +115,4 @@ def _mean_of_copies(flat: Tensor, block: Block, token_ids: Tensor, unmatched: Un
     is_itself = block.mask & (block.index == block.index[:, :1])
     is_copy = block.mask & (ids == ids[:, :1]) & ~is_itself
     otherwise = block.mask if unmatched is Unmatched.ALL else is_itself
-    weights = (is_copy | (otherwise & ~is_copy.any(dim=1, keepdim=True))).to(flat.dtype)
-    weights = weights / weights.sum(dim=1, keepdim=True)
-    return (weights[:, None] @ _take_block(flat, block)).squeeze(1)
-
-
-def _take_block(flat: Tensor, block: Block) -> Tensor:
-    """(documents * tokens, width) -> (n, longest, width)."""
-    return take_rows(flat, block.index.reshape(-1)).view(*block.index.shape, -1)
+    return mean_of_block(flat, block, is_copy | (otherwise & ~is_copy.any(dim=1, keepdim=True)))

@@ -102,3 +102,8 @@ class ModelConfig:
     def heads(self) -> int:
         """Attention heads of the layer that has the most."""
         return max(map(len, self.plan))
+
+    @property
+    def width_of_head(self) -> int:
+        """Size of a head's Q, K and V, whether it is given or follows from the width."""
+        return self.head_width or self.width // len(self.plan[0])

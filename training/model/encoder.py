@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from training.model.attention import AttentionRecord, PatternedAttention
 from training.model.cls_attention import attend_from_cls, can_attend_from_cls
 from training.model.config import Activation, ModelConfig, Positions
-from training.model.layout import Layout, take_rows
+from training.model.layout import Layout, mean_of_block, take_rows
 from training.model.pal import ProjectedAttention
 
 _ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
@@ -67,7 +67,7 @@ class EncoderLayer(nn.Module):
         self.attention = PatternedAttention(
             config.width,
             config.plan[layer],
-            head_width=config.head_width or config.width // len(config.plan[0]),
+            head_width=config.width_of_head,
             fixed=config.fixed,
             unmatched=config.unmatched,
             is_structured=config.is_structured,
@@ -180,10 +180,5 @@ def mean_of_sentences(x: Tensor, layout: Layout) -> Tensor:
         (all sentences, width) float; padding, which belongs to the sentence before, does not count.
     """
     flat = x.flatten(0, 1)
-    means = []
-    for block in layout.blocks.parts:
-        vectors = take_rows(flat, block.index.reshape(-1)).view(*block.index.shape, -1)  # n L D
-        weights = block.mask.to(x.dtype)
-        weights = weights / weights.sum(dim=1, keepdim=True)
-        means.append((weights[:, None] @ vectors).squeeze(1))
+    means = [mean_of_block(flat, block, block.mask) for block in layout.blocks.parts]
     return take_rows(torch.cat(means), layout.blocks.order)

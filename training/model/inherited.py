@@ -61,7 +61,7 @@ def student_from_teacher(
         raise CheckpointError(
             f"expected feed_forward of at most the teacher's {list(largest)}, got {list(n_neurons)}"
         )
-    head_width = config.head_width or config.width // config.heads
+    head_width = config.width_of_head
     student = ExtractiveModel(
         dataclasses.replace(
             config, plan=plan, feed_forward=n_neurons, head_width=head_width, **changes

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.model.blocks import Blocks, cut_blocks
+from training.model.blocks import Block, Blocks, cut_blocks
 
 # Above every vocabulary; the keys of a batch stay far below 2^63.
 _MOST_IDS = 1 << 32
@@ -149,3 +149,34 @@ def take_rows(table: Tensor, rows: Tensor) -> Tensor:
         processor.
     """
     return F.embedding(rows, table)
+
+
+def take_block(flat: Tensor, block: Block, *sizes: int) -> Tensor:
+    """Take the tokens of a block's sentences.
+
+    Args:
+        flat: (documents * tokens, width) float.
+        block: of the same batch.
+        sizes: into which the width is split, -1 for what is left; not at all when not given.
+
+    Returns:
+        (n, longest, *sizes) float.
+    """
+    rows = take_rows(flat, block.index.reshape(-1))
+    return rows.view(*block.index.shape, *(sizes or (-1,)))
+
+
+def mean_of_block(flat: Tensor, block: Block, is_counted: Tensor) -> Tensor:
+    """Average some tokens of each sentence of a block.
+
+    Args:
+        flat: (documents * tokens, width) float.
+        block: of the same batch.
+        is_counted: (n, longest) bool, True for those tokens; at least one a row.
+
+    Returns:
+        (n, width) float.
+    """
+    weights = is_counted.to(flat.dtype)
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    return (weights[:, None] @ take_block(flat, block)).squeeze(1)
