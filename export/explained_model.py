@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from export.sentence_pooling import pool_cls, pool_copies, pool_tokens
 from training.model.attention import PatternedAttention
 from training.model.extractive_model import ExtractiveModel, ModelRecord
-from training.model.layout import Layout
+from training.model.layout import Layout, lay_out_alone
 from training.model.patterns import Pattern
 
 FREE = "free"
@@ -77,9 +77,8 @@ class ExplainedModel(nn.Module):
             is there for the [CLS] alone.
         """
         record = self.model.new_record()
-        logits = self.model(token_ids[None], sentence_ids[None], record)[0]
-        layout = record.layout
-        assert layout is not None
+        layout = lay_out_alone(token_ids[None], sentence_ids[None])
+        logits = self.model.score(layout, record)[0]
         outputs = (
             torch.sigmoid(logits),
             *self._sentence_attention(record, layout),

@@ -49,7 +49,7 @@ def pool_cls(layout: Layout, among_cls: Tensor) -> Tensor:
     """
     places = torch.arange(layout.starts.shape[0])
     itself = (places[None, :] == places[:, None]).to(among_cls.dtype)
-    return torch.where(layout.is_learned.index_select(0, layout.starts)[:, None], among_cls, itself)
+    return torch.where(layout.is_learned[:, None], among_cls, itself)
 
 
 def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tensor:
@@ -66,7 +66,7 @@ def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tens
     """
     ones = torch.ones_like(layout.group_ids, dtype=among_cls.dtype)
     seen = _count(layout, ones)  # S U
-    is_learned = layout.is_learned.to(ones.dtype)
+    is_learned = (layout.learned_index > layout.group_ids.shape[0] - 1).to(ones.dtype)
     looking = _count(layout, ones - is_learned)
     has_copy = (layout.n_copies > 1).to(ones.dtype)  # U
     by_copy = looking * (has_copy / (layout.n_copies - 1).clamp(min=1).to(ones.dtype))
@@ -76,7 +76,7 @@ def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tens
     alone = (looking * (1.0 - has_copy)).sum(dim=1, keepdim=True)  # S 1
     is_all = unmatched is Unmatched.ALL
     where_alone = lengths.T / lengths.sum() if is_all else itself
-    learned = is_learned.index_select(0, layout.starts)  # S
+    learned = layout.is_learned.to(ones.dtype)  # S
     total = by_copy @ seen.T - itself * by_copy.sum(dim=1, keepdim=True)
     total = total + alone * where_alone + learned[:, None] * among_cls
     return total / lengths

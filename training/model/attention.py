@@ -21,14 +21,16 @@ Source:
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.model.controls import Control, control_mask
-from training.model.layout import Layout, take_block, take_rows
+from training.model.layout import Layout, from_table, take_rows, to_table
 from training.model.patterns import Pattern, Unmatched, matching_token_mask, pattern_mask
+from training.model.shapes import flatten_places, join_heads, put_back, split_heads
 
 _POSITIONAL = frozenset({Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
 
@@ -60,6 +62,22 @@ class AttentionRecord:
     cls_weights: Tensor | None = None
     is_for_cls: bool = False
     pal: "AttentionRecord | None" = None
+
+
+class Columns(NamedTuple):
+    """Where a group's projections begin among those of all heads, each as wide as a head.
+
+    Attributes:
+        query: of the first head's Q; of learned groups alone.
+        key: of its K, likewise.
+        value: of its V.
+        n: heads of the group.
+    """
+
+    query: int
+    key: int
+    value: int
+    n: int
 
 
 @dataclass(frozen=True)
@@ -119,7 +137,7 @@ class PatternedAttention(nn.Module):
         learned = tuple(head for group in self.groups if not group.is_fixed for head in group.heads)
         self._value_rows = self.rows_of(in_order)
         self._query_rows = self.rows_of(learned)
-        self._has_learned = bool(learned)
+        self._n_learned = len(learned)
         self.head_order = in_order
 
     def forward(self, x: Tensor, layout: Layout, record: AttentionRecord | None = None) -> Tensor:
@@ -133,30 +151,40 @@ class PatternedAttention(nn.Module):
         Returns:
             (documents, tokens, output width) float.
         """
-        values = _project(x, self.value, self._value_rows)
-        if self._has_learned:
-            queries = _project(x, self.query, self._query_rows)
-            keys = _project(x, self.key, self._query_rows)
+        projected = self._project_all(x)
         parts: list[Tensor] = []
-        at = at_learned = 0
+        at = 0
         for group in self.groups:
-            size = len(group.heads) * self.head_width
-            value = values[..., at : at + size]
-            at += size
+            columns = Columns(at, at + self._n_learned, at + 2 * self._n_learned, len(group.heads))
+            at += len(group.heads)
             if group.is_fixed:
+                value = self._take_columns(projected, columns.value, columns.n)
                 parts.append(self._attend_fixed(group, x, value, layout, record))
-                continue
-            query = queries[..., at_learned : at_learned + size]
-            key = keys[..., at_learned : at_learned + size]
-            at_learned += size
-            if self.is_structured and group.pattern is Pattern.INTRA_SENTENCE:
-                parts.append(self._attend_within_sentences(query, key, value, layout))
+            elif self.is_structured and group.pattern is Pattern.INTRA_SENTENCE:
+                parts.append(self._attend_within_sentences(projected, columns, layout))
             else:
+                query, key, value = (
+                    self._take_columns(projected, first, columns.n) for first in columns[:3]
+                )
                 parts.append(self._attend_densely(group, query, key, value, layout, record))
         heads = torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]
         if record is not None:
             record.x, record.gathered = x, heads
         return self.project_output(heads)
+
+    def _project_all(self, x: Tensor) -> Tensor:
+        """Give Q and K of the learned heads, then V of all, in the order of their computation.
+
+        One product in place of three; (documents, tokens, columns * head width).
+        """
+        layers = (self.query, self.key) if self._n_learned else ()
+        picked = [(layer, self._query_rows) for layer in layers] + [(self.value, self._value_rows)]
+        weight = torch.cat([layer.weight[rows] for layer, rows in picked])
+        return F.linear(x, weight, torch.cat([layer.bias[rows] for layer, rows in picked]))
+
+    def _take_columns(self, projected: Tensor, first: int, n: int) -> Tensor:
+        """Some columns of `_project_all`, (documents, tokens, n * head width)."""
+        return projected[..., first * self.head_width : (first + n) * self.head_width]
 
     def project_output(self, heads: Tensor) -> Tensor:
         """Put together what the heads read.
@@ -204,10 +232,10 @@ class PatternedAttention(nn.Module):
         if self.is_structured and group.pattern in _POSITIONAL:
             is_next = group.pattern is Pattern.NEXT_TOKEN
             places = layout.next_index if is_next else layout.previous_index
-            return take_rows(value.flatten(0, 1), places).view(value.shape)
+            return put_back(take_rows(flatten_places(value), places), value)
         if self.is_structured and group.pattern is Pattern.MATCHING_TOKEN:
             means = mean_of_copies(value, layout, self.unmatched)
-            cls, values = (take_rows(array.flatten(0, 1), layout.starts) for array in (x, value))
+            cls, values = (take_rows(flatten_places(array), layout.starts) for array in (x, value))
             of_cls = self.attend_among_cls(group, cls, values, layout, record)
             return _put_cls(means, of_cls, layout)
         weights = self._mask(group.pattern, layout).to(value.dtype)
@@ -217,7 +245,7 @@ class PatternedAttention(nn.Module):
             by_head = self._learn_cls_rows(group, by_head, x, layout)
         if record is not None:
             record.weights[group.pattern] = by_head
-        return (by_head @ self._split_heads(value)).transpose(1, 2).flatten(2)
+        return join_heads(by_head @ self._split_heads(value))
 
     def _learn_cls_rows(
         self, group: HeadGroup, weights: Tensor, x: Tensor, layout: Layout
@@ -260,31 +288,32 @@ class PatternedAttention(nn.Module):
         """
         rows = self.rows_of(group.heads)
         q, k, v = (
-            self._split_heads(array[layout.table_index])  # B H S d
+            self._split_heads(to_table(array, layout))  # B H S d
             for array in (_project(cls, self.query, rows), _project(cls, self.key, rows), values)
         )
         scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5
         weights = torch.softmax(scores.masked_fill(~layout.cls_mask[:, None], _LOWEST), dim=-1)
         if record is not None:
             record.cls_weights = weights
-        read = (weights @ v).transpose(1, 2).flatten(2).flatten(0, 1)  # B*S H*d
-        return take_rows(read, layout.table_rows)
+        return from_table(join_heads(weights @ v), layout)
 
     def _attend_within_sentences(
-        self, query: Tensor, key: Tensor, value: Tensor, layout: Layout
+        self, projected: Tensor, columns: Columns, layout: Layout
     ) -> Tensor:
         """Attend inside each sentence alone, as one small block a sentence."""
+        n, width = columns.n, self.head_width
+        cells = projected.reshape(-1, width)  # of all tokens, one column after the other
+        n_columns = projected.shape[-1] // width
+        heads = torch.arange(n, device=projected.device)[:, None, None]
         read = []
         for block in layout.blocks.parts:
-            q, k, v = (
-                take_block(array.flatten(0, 1), block, -1, self.head_width).transpose(1, 2)
-                for array in (query, key, value)
-            )  # n H L d
+            first = block.index * n_columns + heads  # H n L
+            q, k, v = (take_rows(cells, first + column) for column in columns[:3])  # H n L d
             # Written out: torch's fused kernel is slower on blocks as small as a sentence.
-            scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5  # n H L L
-            heads = torch.softmax(scores + block.bias[:, None, None], dim=-1) @ v  # n H L d
-            read.append(heads.transpose(1, 2).flatten(2).flatten(0, 1))  # n*L H*d
-        return take_rows(torch.cat(read), layout.blocks.rows).view(value.shape)
+            scores = (q @ k.transpose(-1, -2)) / width**0.5  # H n L L
+            found = torch.softmax(scores + block.bias[:, None], dim=-1) @ v  # H n L d
+            read.append(found.permute(1, 2, 0, 3).reshape(-1, n * width))  # n*L H*d
+        return put_back(take_rows(torch.cat(read), layout.blocks.rows), projected)
 
     def _attend_densely(
         self,
@@ -305,7 +334,7 @@ class PatternedAttention(nn.Module):
             weights = torch.softmax(scores.masked_fill(~mask, float("-inf")), dim=-1)
             record.weights[group.pattern] = weights
             read = weights @ v
-        return read.transpose(1, 2).flatten(2)
+        return join_heads(read)
 
     def _dense_mask(self, pattern: Pattern | None, layout: Layout) -> Tensor:
         """(documents, 1, tokens or 1, tokens) bool; padding rows of a free head are never read."""
@@ -322,8 +351,7 @@ class PatternedAttention(nn.Module):
         return control_mask(self.control, pattern, mask, layout.sentence_ids, is_cls)
 
     def _split_heads(self, array: Tensor) -> Tensor:
-        heads: Tensor = array.unflatten(-1, (-1, self.head_width))
-        return heads.transpose(1, 2)
+        return split_heads(array, self.head_width)
 
     def rows_of(self, heads: tuple[int, ...]) -> slice | Tensor:
         """Rows of Q, K, V (columns of the output) that belong to these heads, in this order."""
@@ -362,10 +390,10 @@ def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tenso
         (documents, tokens, width) float32 or wider; without a token's own value, up to rounding.
     """
     value = value.to(torch.promote_types(value.dtype, torch.float32))  # many bfloat16 add up badly
-    flat = value.flatten(0, 1)
+    flat = flatten_places(value)
     sums = flat.new_zeros(layout.n_copies.shape[0], flat.shape[1])
     # Not index_add: its ONNX form forgets to add.
-    sums = sums.scatter_add(0, layout.copy_ids[:, None].expand(flat.shape), flat)
+    sums = sums.scatter_add(0, layout.copy_ids[:, None].repeat(1, int(flat.shape[1])), flat)
     n_others = (layout.n_copies - 1).to(flat.dtype).index_select(0, layout.copy_ids)[:, None]
     # Products with 0 or 1 and not `where`, which takes several times as long in onnxruntime.
     has_others = n_others.clamp(max=1.0)
@@ -374,13 +402,12 @@ def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tenso
     if unmatched is Unmatched.ALL:
         is_real = (layout.sentence_ids >= 0)[..., None].to(flat.dtype)
         mean = (value * is_real).sum(dim=1, keepdim=True) / is_real.sum(dim=1, keepdim=True)
-        own = torch.where(is_real > 0, mean.expand(value.shape), value).flatten(0, 1)
-    return (means + own * (1.0 - has_others)).view(value.shape)
+        own = flatten_places(torch.where(is_real > 0, mean.expand(value.shape), value))
+    return put_back(means + own * (1.0 - has_others), value)
 
 
 def _put_cls(means: Tensor, of_cls: Tensor, layout: Layout) -> Tensor:
     """Put what each [CLS] with others read in place of its mean."""
-    flat = means.flatten(0, 1)
-    is_learned = layout.is_learned[layout.starts][:, None]
-    rows = torch.where(is_learned, of_cls.to(flat.dtype), take_rows(flat, layout.starts))
-    return flat.scatter(0, layout.starts[:, None].expand(rows.shape), rows).view(means.shape)
+    flat = flatten_places(means)
+    both = torch.cat([flat, of_cls.to(flat.dtype)])
+    return put_back(take_rows(both, layout.learned_index), means)

@@ -30,13 +30,17 @@ class Block:
     mask: Tensor
     bias: Tensor
 
+    def first(self) -> "Block":
+        """The block of its first sentence alone."""
+        return Block(self.sentences[:1], self.index[:1], self.mask[:1], self.bias[:1])
+
 
 @dataclass(frozen=True)
 class Blocks:
     """All sentences of a batch in blocks.
 
     Attributes:
-        parts: none is empty; of one or two sentences, one may stand in several.
+        parts: none is empty; a sentence may stand in two, or in all where there is but one.
         order: (all sentences,) int64 place of each among those of all parts, one part after the
             other.
         rows: (documents * tokens,) int64 row of each token among those of all parts, flattened
@@ -64,25 +68,24 @@ def cut_blocks(starts: Tensor, lengths: Tensor, group_ids: Tensor, places: Tenso
     ranks = torch.arange(n, device=lengths.device)
     # Of one length, the earlier first. Not argsort: its ONNX form knows no order of equals.
     by_length = torch.topk(lengths * n + ranks, n, largest=False).indices
-    order = torch.zeros_like(lengths)
-    bases = torch.zeros_like(lengths)
-    n_sentences = n_rows = lengths.new_zeros(())
-    parts = []
+    ends = starts + lengths - 1
+    n_rows = lengths.new_zeros(())
+    parts, bases = [], []
     for k in range(_PARTS):
-        begin = n * k // _PARTS
-        is_inside = (ranks >= begin) & ((ranks < n * (k + 1) // _PARTS) | (ranks == begin))
-        sentences = by_length[torch.nonzero(is_inside)[:, 0]]
+        # From the floor to the ceiling: no part is empty, and some sentences stand in two.
+        sentences = by_length[n * k // _PARTS : (n * (k + 1) + _PARTS - 1) // _PARTS]
         longest = lengths[sentences].max()
         steps = torch.arange(longest, device=lengths.device)  # type: ignore[call-overload]
-        last = (starts + lengths - 1)[sentences]
         mask = steps[None, :] < lengths[sentences][:, None]
         bias = torch.zeros_like(mask, dtype=torch.float32).masked_fill(~mask, float("-inf"))
-        index = torch.minimum(starts[sentences][:, None] + steps[None, :], last[:, None])
+        index = torch.minimum(starts[sentences][:, None] + steps, ends[sentences][:, None])
         parts.append(Block(sentences, index, mask, bias))
-        inside = torch.arange(sentences.shape[0], device=lengths.device)
-        order = order.scatter(0, sentences, n_sentences + inside)
-        bases = bases.scatter(0, sentences, n_rows + inside * longest)
-        n_sentences = n_sentences + is_inside.sum()
-        n_rows = n_rows + is_inside.sum() * longest
-    rows = torch.minimum(bases[group_ids] + places, n_rows - 1)
+        bases.append(n_rows + torch.arange(sentences.shape[0], device=lengths.device) * longest)
+        n_rows = n_rows + sentences.shape[0] * longest
+    everywhere = torch.cat([part.sentences for part in parts])
+    order = torch.zeros_like(lengths).scatter(
+        0, everywhere, torch.arange(everywhere.shape[0], device=lengths.device)
+    )
+    first_rows = torch.cat(bases)[order]
+    rows = torch.minimum(first_rows[group_ids] + places, n_rows - 1)
     return Blocks(tuple(parts), order, rows)

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from training.model.attention import AttentionRecord, HeadGroup, PatternedAttention
 from training.model.blocks import Block
-from training.model.layout import Layout, mean_of_block, take_block, take_rows
+from training.model.layout import Layout, mean_of_block, take_rows
 from training.model.patterns import Pattern, Unmatched
+from training.model.shapes import flatten_places
 
 _LEARNED = frozenset({Pattern.INTRA_SENTENCE})
 _FIXED = frozenset({Pattern.MATCHING_TOKEN, Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
@@ -42,7 +43,7 @@ def attend_from_cls(
     Returns:
         (all sentences, output width) float: up to rounding, what `attention` gives at these places.
     """
-    flat = x.flatten(0, 1)
+    flat = flatten_places(x)
     cls = take_rows(flat, layout.starts)  # G D
     parts = []
     for group in attention.groups:
@@ -73,7 +74,7 @@ def _read_sentence(
     asked = (q @ key).transpose(0, 1) / width**0.5  # G H D
     parts = []
     for block in layout.blocks.parts:
-        vectors = take_block(flat, block)  # n L D
+        vectors = take_rows(flat, block.index)  # n L D
         scores = asked[block.sentences] @ vectors.transpose(1, 2) + block.bias[:, None]  # n H L
         parts.append(torch.softmax(scores, dim=-1) @ vectors)  # n H D
     read = torch.cat(parts)[layout.blocks.order]  # G H D
@@ -97,13 +98,17 @@ def _read_copies(
     """
     values = attention.project_values(cls, group)
     of_cls = attention.attend_among_cls(group, cls, values, layout, record)
-    means = [
-        _mean_of_copies(flat, block, layout.token_ids, attention.unmatched)
-        for block in layout.blocks.parts
-    ]
-    alone = attention.project_values(torch.cat(means)[layout.blocks.order], group)
-    is_learned = layout.is_learned[layout.starts][:, None]
-    return torch.where(is_learned, of_cls.to(alone.dtype), alone)
+    if layout.is_alone:  # either there are others, or there is but one sentence
+        first = layout.blocks.parts[0].first()
+        means = _mean_of_copies(flat, first, layout.token_ids, attention.unmatched)
+    else:
+        of_blocks = [
+            _mean_of_copies(flat, block, layout.token_ids, attention.unmatched)
+            for block in layout.blocks.parts
+        ]
+        means = take_rows(torch.cat(of_blocks), layout.blocks.order)
+    alone = attention.project_values(means, group)
+    return torch.where(layout.is_learned[:, None], of_cls.to(alone.dtype), alone)
 
 
 def _mean_of_copies(flat: Tensor, block: Block, token_ids: Tensor, unmatched: Unmatched) -> Tensor:

@@ -12,6 +12,7 @@ from training.model.cls_attention import attend_from_cls, can_attend_from_cls
 from training.model.config import Activation, ModelConfig, Positions
 from training.model.layout import Layout, mean_of_block, take_rows
 from training.model.pal import ProjectedAttention
+from training.model.shapes import flatten_places
 
 _ACTIVATIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {
     Activation.GELU: F.gelu,
@@ -45,7 +46,7 @@ class TokenEmbeddings(nn.Module):
         if counts_in_document:
             places = torch.arange(ids.shape[1], device=ids.device)[None]
         else:
-            places = layout.places.view(ids.shape)
+            places = layout.places.reshape(int(ids.shape[0]), -1)
         rows = (places + self._config.position_offset).clamp(max=self.positions.num_embeddings - 1)
         embedded = self.words(ids) + self.positions(rows)
         if self._config.token_types:
@@ -91,8 +92,8 @@ class EncoderLayer(nn.Module):
     def read_cls(self, x: Tensor, layout: Layout, record: AttentionRecord | None = None) -> Tensor:
         """Map (documents, tokens, width) to (all sentences, width): the rows of the [CLS] alone."""
         if self.pal is not None or not can_attend_from_cls(self.attention):
-            return take_rows(self(x, layout, record).flatten(0, 1), layout.starts)
-        cls = take_rows(x.flatten(0, 1), layout.starts)
+            return take_rows(flatten_places(self(x, layout, record)), layout.starts)
+        cls = take_rows(flatten_places(x), layout.starts)
         read = attend_from_cls(self.attention, x, layout, record)
         # With an axis for one document, as elsewhere: by it the exporter knows what to quantize.
         return self.norm(self._feed_forward((cls + read)[None]))[0]  # type: ignore[no-any-return]
@@ -152,7 +153,7 @@ class Encoder(nn.Module):
         """Encode every sentence of a batch; arguments as for `forward`."""
         if not self._is_last_for_cls:
             x = self(layout, records)
-            cls = take_rows(x.flatten(0, 1), layout.starts)
+            cls = take_rows(flatten_places(x), layout.starts)
             return SentenceVectors(cls, mean_of_sentences(x, layout))
         x = self._run_layers(len(self.layers) - 1, layout, records)
         last = self.layers[-1]
@@ -179,6 +180,6 @@ def mean_of_sentences(x: Tensor, layout: Layout) -> Tensor:
     Returns:
         (all sentences, width) float; padding, which belongs to the sentence before, does not count.
     """
-    flat = x.flatten(0, 1)
+    flat = flatten_places(x)
     means = [mean_of_block(flat, block, block.mask) for block in layout.blocks.parts]
     return take_rows(torch.cat(means), layout.blocks.order)

@@ -53,7 +53,10 @@ class ExtractiveModel(nn.Module):
         Returns:
             (documents, sentences) float logits; a document's surplus places hold no meaning.
         """
-        layout = lay_out(token_ids, sentence_ids)
+        return self.score(lay_out(token_ids, sentence_ids), record)
+
+    def score(self, layout: Layout, record: ModelRecord | None = None) -> Tensor:
+        """Score the sentences of a batch that is laid out; the rest as for `forward`."""
         if record is not None:
             record.layout = layout
         sentences = self.encoder.read_sentences(layout, record.token_layers if record else None)

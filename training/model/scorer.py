@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 from training.model.config import ModelConfig
 from training.model.encoder import SentenceVectors
-from training.model.layout import Layout
+from training.model.layout import Layout, to_table
+from training.model.shapes import join_heads, split_heads
+
+_AFFINE = ("weight", "bias")
 
 
 class DocumentLayer(nn.Module):
@@ -31,25 +34,26 @@ class DocumentLayer(nn.Module):
         self.down = nn.Linear(4 * width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Let sentences look at each other.
 
         Args:
             x: (documents, sentences, width) float.
-            mask: (documents, sentences) bool, True for a real sentence.
+            mask: (documents, sentences) bool, True for a real sentence; None where all are.
 
         Returns:
             The new vectors, and (documents, heads, sentences, sentences) float attention.
         """
         read = self.attention_norm(x)
-        q, k, v = (
-            layer(read).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for layer in (self.query, self.key, self.value)
-        )
-        scores = (q @ k.transpose(-1, -2)) / q.shape[-1] ** 0.5  # B H S S
-        weights = torch.softmax(scores.masked_fill(~mask[:, None, None, :], float("-inf")), dim=-1)
-        gathered = (self.dropout(weights) @ v).transpose(1, 2).flatten(2)
-        x = x + self.dropout(self.output(gathered))
+        layers = (self.query, self.key, self.value)
+        weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in _AFFINE)
+        width = int(x.shape[-1]) // self.heads
+        q, k, v = split_heads(F.linear(read, weight, bias), width).split(self.heads, dim=1)
+        scores = (q @ k.transpose(-1, -2)) / width**0.5  # B H S S
+        if mask is not None:
+            scores = scores.masked_fill(~mask[:, None, None, :], float("-inf"))
+        weights = torch.softmax(scores, dim=-1)
+        x = x + self.dropout(self.output(join_heads(self.dropout(weights) @ v)))
         x = x + self.dropout(self.down(F.gelu(self.up(self.norm(x)))))
         return x, weights
 
@@ -89,14 +93,15 @@ class Scorer(nn.Module):
         """
         if not self._has_document_layers:
             scores: Tensor = self.score(sentences.cls).squeeze(-1)
-            return scores[layout.table_index]
+            return to_table(scores, layout)
         both = torch.cat([sentences.cls, sentences.mean], dim=-1)
-        reduced = self.reduce(both[layout.table_index])  # B S W
+        reduced = self.reduce(to_table(both, layout))  # B S W
         places = torch.arange(reduced.shape[1], device=both.device)
         places = places.clamp(max=self.positions.num_embeddings - 1)
         vectors = self.dropout(reduced + self.positions(places))
+        mask = None if layout.is_alone else layout.table_mask
         for layer in self.layers:
-            vectors, weights = layer(vectors, layout.table_mask)
+            vectors, weights = layer(vectors, mask)
             if records is not None:
                 records.append(weights)
         return self.score(self.norm(vectors)).squeeze(-1)  # type: ignore[no-any-return]
