@@ -393,7 +393,7 @@ def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tenso
     flat = flatten_places(value)
     sums = flat.new_zeros(layout.n_copies.shape[0], flat.shape[1])
     # Not index_add: its ONNX form forgets to add.
-    sums = sums.scatter_add(0, layout.copy_ids[:, None].repeat(1, int(flat.shape[1])), flat)
+    sums = sums.scatter_add(0, layout.copy_ids[:, None].expand(-1, int(flat.shape[1])), flat)
     n_others = (layout.n_copies - 1).to(flat.dtype).index_select(0, layout.copy_ids)[:, None]
     # Products with 0 or 1 and not `where`, which takes several times as long in onnxruntime.
     has_others = n_others.clamp(max=1.0)
