@@ -45,6 +45,11 @@ from service.errors import DataError
     help="Most tokens the service reads of a document; as in training when not given.",
 )
 @click.option(
+    "--max-sentences",
+    type=click.IntRange(min=1),
+    help="Most sentences it reads of a document; 512 when not given.",
+)
+@click.option(
     "--verify-documents",
     type=click.IntRange(min=1),
     default=200,
@@ -58,6 +63,7 @@ def export(
     encoder: str | None,
     backend: str,
     max_tokens: int | None,
+    max_sentences: int | None,
     verify_documents: int,
 ) -> None:
     """Turn a run's student into a bundle: ONNX, int8, verified, packed."""
@@ -71,6 +77,7 @@ def export(
         encoder=encoder,
         backend=Backend(backend),
         max_tokens=max_tokens,
+        max_sentences=max_sentences,
         n_documents=verify_documents,
     )
     click.echo(f"packed {bundle.version} into {bundle.path}")

@@ -34,6 +34,7 @@ def export_run(
     encoder: str | None = None,
     backend: Backend = Backend.OPTIMUM,
     max_tokens: int | None = None,
+    max_sentences: int | None = None,
     n_documents: int = 200,
     limits: Limits | None = None,
 ) -> Bundle:
@@ -49,6 +50,7 @@ def export_run(
         encoder: where the pretrained encoder of a compact student is, if not where the file says.
         backend: what traces the graph.
         max_tokens: most tokens that the service reads; as in training when not given.
+        max_sentences: most sentences, likewise.
         n_documents: validation documents to compare the forms on; fewer if there are fewer.
         limits: how far apart the forms may be; the defaults of `Limits` when not given.
 
@@ -70,9 +72,11 @@ def export_run(
     result = student.read_result()
     recipe = read_recipe(run.recipe_path)
     encoder_files = run.encoder_files(recipe.data)
-    if max_tokens is not None:
-        settings = dataclasses.replace(encoder_files.settings, max_tokens=max_tokens)
-        encoder_files = dataclasses.replace(encoder_files, settings=settings)
+    asked = {"max_tokens": max_tokens, "max_sentences": max_sentences}
+    settings = dataclasses.replace(
+        encoder_files.settings, **{name: n for name, n in asked.items() if n is not None}
+    )
+    encoder_files = dataclasses.replace(encoder_files, settings=settings)
     model = crop_positions(load_model(student.model_path, encoder), encoder_files.settings)
     _refuse_comparison(model.config)
     reasons = None  # a variant's own recipe is not the run's, and neither are its reasons

@@ -346,7 +346,14 @@ def test_student_followed_the_teacher_on_the_documents_that_it_was_shown(distill
 def bundle(distilled):
     """The bundle of the student; one so small may lose rank agreement to rounding."""
     limits = Limits(min_kendall_tau=-1.0, max_rouge1_loss=100.0)
-    return export_run(distilled, distilled / "bundle", n_documents=4, limits=limits).path
+    return export_run(
+        distilled,
+        distilled / "bundle",
+        max_tokens=900,
+        max_sentences=45,
+        n_documents=4,
+        limits=limits,
+    ).path
 
 
 @pytest.fixture(scope="module")
@@ -364,6 +371,11 @@ def test_bundle_is_evaluated_on_articles_that_it_has_not_seen(workshop, bundle):
 def test_bundle_says_why_its_heads_carry_their_patterns(bundle):
     manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["model"]["plan_reason"] == "one of each, to see the whole way"
+
+
+def test_bundle_reads_as_much_of_a_document_as_was_asked_for(bundle):
+    encoder = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["encoder"]
+    assert (encoder["max_tokens"], encoder["max_sentences"]) == (900, 45)
 
 
 def test_service_answers_with_sentences_of_the_text(bundle, text):
