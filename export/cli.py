@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from service.errors import DataError
+from service.text.encode import DEFAULT_MAX_SENTENCES
 
 
 @click.command()
@@ -47,7 +48,7 @@ from service.errors import DataError
 @click.option(
     "--max-sentences",
     type=click.IntRange(min=1),
-    help="Most sentences it reads of a document; 512 when not given.",
+    help=f"Most sentences it reads of a document; {DEFAULT_MAX_SENTENCES} when not given.",
 )
 @click.option(
     "--verify-documents",

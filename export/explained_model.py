@@ -137,7 +137,8 @@ class ExplainedModel(nn.Module):
             gram, members = self.get_buffer(f"gram_{number}"), self.get_buffer(f"members_{number}")
             heads = layer.gathered[0]
             heads = heads if layer.is_for_cls else heads.index_select(0, starts)  # S H*d
-            heads = heads.unflatten(-1, (gram.shape[0], gram.shape[1])).transpose(0, 1)  # H S d
+            n_heads, width = gram.shape[:2]
+            heads = heads.reshape(-1, n_heads, width).transpose(0, 1)  # H S d
             squares = ((heads @ gram) * heads).sum(dim=-1).clamp(min=0.0)  # H S
             total = total + squares.sqrt().T @ members  # S P
         assert isinstance(total, Tensor)

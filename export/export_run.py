@@ -50,7 +50,7 @@ def export_run(
         encoder: where the pretrained encoder of a compact student is, if not where the file says.
         backend: what traces the graph.
         max_tokens: most tokens that the service reads; as in training when not given.
-        max_sentences: most sentences, likewise.
+        max_sentences: most sentences that it reads; those of `EncoderSettings` when not given.
         n_documents: validation documents to compare the forms on; fewer if there are fewer.
         limits: how far apart the forms may be; the defaults of `Limits` when not given.
 
@@ -72,9 +72,11 @@ def export_run(
     result = student.read_result()
     recipe = read_recipe(run.recipe_path)
     encoder_files = run.encoder_files(recipe.data)
-    asked = {"max_tokens": max_tokens, "max_sentences": max_sentences}
+    settings = encoder_files.settings
     settings = dataclasses.replace(
-        encoder_files.settings, **{name: n for name, n in asked.items() if n is not None}
+        settings,
+        max_tokens=max_tokens or settings.max_tokens,
+        max_sentences=max_sentences or settings.max_sentences,
     )
     encoder_files = dataclasses.replace(encoder_files, settings=settings)
     model = crop_positions(load_model(student.model_path, encoder), encoder_files.settings)

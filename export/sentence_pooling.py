@@ -66,8 +66,8 @@ def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tens
     """
     ones = torch.ones_like(layout.group_ids, dtype=among_cls.dtype)
     seen = _count(layout, ones)  # S U
-    is_learned = (layout.learned_index > layout.group_ids.shape[0] - 1).to(ones.dtype)
-    looking = _count(layout, ones - is_learned)
+    is_moved = layout.is_start & layout.is_learned.index_select(0, layout.group_ids)
+    looking = _count(layout, ones - is_moved.to(ones.dtype))
     has_copy = (layout.n_copies > 1).to(ones.dtype)  # U
     by_copy = looking * (has_copy / (layout.n_copies - 1).clamp(min=1).to(ones.dtype))
     places = torch.arange(layout.starts.shape[0])

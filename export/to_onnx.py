@@ -58,8 +58,8 @@ def export_onnx(
     explained = ExplainedModel(model, has_taps=True).eval()
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings(), torch.no_grad():
-        # The tracer warns of Python values that it takes as constants; all of ours are numbers of
-        # heads.
+        # The tracer warns of Python values that it takes as constants; ours are numbers of heads,
+        # widths, and the number of documents, of which the graph takes one.
         warnings.simplefilter("ignore")
         _BACKENDS[backend](explained, path)
     graph = onnx.load(path)

@@ -21,7 +21,6 @@ Source:
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +29,7 @@ from torch import Tensor, nn
 from training.model.controls import Control, control_mask
 from training.model.layout import Layout, from_table, take_rows, to_table
 from training.model.patterns import Pattern, Unmatched, matching_token_mask, pattern_mask
+from training.model.projection import project_together
 from training.model.shapes import flatten_places, join_heads, put_back, split_heads
 
 _POSITIONAL = frozenset({Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
@@ -62,22 +62,6 @@ class AttentionRecord:
     cls_weights: Tensor | None = None
     is_for_cls: bool = False
     pal: "AttentionRecord | None" = None
-
-
-class Columns(NamedTuple):
-    """Where a group's projections begin among those of all heads, each as wide as a head.
-
-    Attributes:
-        query: of the first head's Q; of learned groups alone.
-        key: of its K, likewise.
-        value: of its V.
-        n: heads of the group.
-    """
-
-    query: int
-    key: int
-    value: int
-    n: int
 
 
 @dataclass(frozen=True)
@@ -155,17 +139,17 @@ class PatternedAttention(nn.Module):
         parts: list[Tensor] = []
         at = 0
         for group in self.groups:
-            columns = Columns(at, at + self._n_learned, at + 2 * self._n_learned, len(group.heads))
-            at += len(group.heads)
+            n = len(group.heads)
+            of_values = at + 2 * self._n_learned
+            firsts = (at, at + self._n_learned, of_values)  # of Q, K and V, if it has them all
+            at += n
             if group.is_fixed:
-                value = self._take_columns(projected, columns.value, columns.n)
+                value = self._take_columns(projected, of_values, n)
                 parts.append(self._attend_fixed(group, x, value, layout, record))
             elif self.is_structured and group.pattern is Pattern.INTRA_SENTENCE:
-                parts.append(self._attend_within_sentences(projected, columns, layout))
+                parts.append(self._attend_within_sentences(projected, firsts, n, layout))
             else:
-                query, key, value = (
-                    self._take_columns(projected, first, columns.n) for first in columns[:3]
-                )
+                query, key, value = (self._take_columns(projected, first, n) for first in firsts)
                 parts.append(self._attend_densely(group, query, key, value, layout, record))
         heads = torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]
         if record is not None:
@@ -177,10 +161,12 @@ class PatternedAttention(nn.Module):
 
         One product in place of three; (documents, tokens, columns * head width).
         """
-        layers = (self.query, self.key) if self._n_learned else ()
-        picked = [(layer, self._query_rows) for layer in layers] + [(self.value, self._value_rows)]
-        weight = torch.cat([layer.weight[rows] for layer, rows in picked])
-        return F.linear(x, weight, torch.cat([layer.bias[rows] for layer, rows in picked]))
+        learned = (self.query, self.key) if self._n_learned else ()
+        return project_together(
+            x,
+            *((layer, self._query_rows) for layer in learned),
+            (self.value, self._value_rows),
+        )
 
     def _take_columns(self, projected: Tensor, first: int, n: int) -> Tensor:
         """Some columns of `_project_all`, (documents, tokens, n * head width)."""
@@ -199,11 +185,11 @@ class PatternedAttention(nn.Module):
 
     def project_values(self, x: Tensor, group: HeadGroup) -> Tensor:
         """Give the values of one group's heads; (..., width) to (..., its heads * head width)."""
-        return _project(x, self.value, self.rows_of(group.heads))
+        return project_together(x, (self.value, self.rows_of(group.heads)))
 
     def project_queries(self, x: Tensor, group: HeadGroup) -> Tensor:
         """Give the queries of one group's heads; (..., width) to (..., its heads * head width)."""
-        return _project(x, self.query, self.rows_of(group.heads))
+        return project_together(x, (self.query, self.rows_of(group.heads)))
 
     def heads_of(self, record: AttentionRecord) -> Tensor:
         """What each head read, in the order of the head numbers.
@@ -245,7 +231,7 @@ class PatternedAttention(nn.Module):
             by_head = self._learn_cls_rows(group, by_head, x, layout)
         if record is not None:
             record.weights[group.pattern] = by_head
-        return join_heads(by_head @ self._split_heads(value))
+        return join_heads(by_head @ split_heads(value, self.head_width))
 
     def _learn_cls_rows(
         self, group: HeadGroup, weights: Tensor, x: Tensor, layout: Layout
@@ -255,7 +241,10 @@ class PatternedAttention(nn.Module):
         The dense reference of `attend_among_cls`.
         """
         rows = self.rows_of(group.heads)
-        q, k = (self._split_heads(_project(x, p, rows)) for p in (self.query, self.key))
+        q, k = (
+            split_heads(project_together(x, (p, rows)), self.head_width)
+            for p in (self.query, self.key)
+        )
         is_cls = layout.is_start.view(layout.token_ids.shape)  # B T
         copies = matching_token_mask(layout.token_ids, layout.sentence_ids)
         places = torch.arange(is_cls.shape[1], device=x.device)
@@ -288,8 +277,12 @@ class PatternedAttention(nn.Module):
         """
         rows = self.rows_of(group.heads)
         q, k, v = (
-            self._split_heads(to_table(array, layout))  # B H S d
-            for array in (_project(cls, self.query, rows), _project(cls, self.key, rows), values)
+            split_heads(to_table(array, layout), self.head_width)  # B H S d
+            for array in (
+                project_together(cls, (self.query, rows)),
+                project_together(cls, (self.key, rows)),
+                values,
+            )
         )
         scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5
         weights = torch.softmax(scores.masked_fill(~layout.cls_mask[:, None], _LOWEST), dim=-1)
@@ -298,17 +291,29 @@ class PatternedAttention(nn.Module):
         return from_table(join_heads(weights @ v), layout)
 
     def _attend_within_sentences(
-        self, projected: Tensor, columns: Columns, layout: Layout
+        self, projected: Tensor, firsts: tuple[int, int, int], n: int, layout: Layout
     ) -> Tensor:
-        """Attend inside each sentence alone, as one small block a sentence."""
-        n, width = columns.n, self.head_width
+        """Attend inside each sentence alone, as one small block a sentence.
+
+        Args:
+            projected: as `_project_all` gives it.
+            firsts: the columns of the first head's Q, K and V in it.
+            n: how many heads follow there.
+            layout: of the batch.
+
+        Returns:
+            (documents, tokens, n * head width) float.
+        """
+        width = self.head_width
         cells = projected.reshape(-1, width)  # of all tokens, one column after the other
-        n_columns = projected.shape[-1] // width
-        heads = torch.arange(n, device=projected.device)[:, None, None]
+        n_columns = 2 * self._n_learned + self.n_heads
+        columns = torch.tensor(firsts, device=projected.device)[:, None] + torch.arange(
+            n, device=projected.device
+        )  # 3 H
         read = []
         for block in layout.blocks.parts:
-            first = block.index * n_columns + heads  # H n L
-            q, k, v = (take_rows(cells, first + column) for column in columns[:3])  # H n L d
+            places = block.index * n_columns + columns[..., None, None]  # 3 H n L
+            q, k, v = take_rows(cells, places)  # H n L d
             # Written out: torch's fused kernel is slower on blocks as small as a sentence.
             scores = (q @ k.transpose(-1, -2)) / width**0.5  # H n L L
             found = torch.softmax(scores + block.bias[:, None], dim=-1) @ v  # H n L d
@@ -325,7 +330,7 @@ class PatternedAttention(nn.Module):
         record: AttentionRecord | None,
     ) -> Tensor:
         """Attend over all pairs of tokens, masked to the pattern."""
-        q, k, v = (self._split_heads(array) for array in (query, key, value))  # B H T d
+        q, k, v = (split_heads(array, self.head_width) for array in (query, key, value))  # B H T d
         mask = self._dense_mask(group.pattern, layout)
         if record is None:
             read = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
@@ -350,9 +355,6 @@ class PatternedAttention(nn.Module):
         is_cls = layout.is_start.view(layout.token_ids.shape)
         return control_mask(self.control, pattern, mask, layout.sentence_ids, is_cls)
 
-    def _split_heads(self, array: Tensor) -> Tensor:
-        return split_heads(array, self.head_width)
-
     def rows_of(self, heads: tuple[int, ...]) -> slice | Tensor:
         """Rows of Q, K, V (columns of the output) that belong to these heads, in this order."""
         width = self.head_width
@@ -369,12 +371,8 @@ def _group_heads(
         heads = tuple(head for head, carried in enumerate(plan) if carried == pattern)
         if heads:
             groups.append(HeadGroup(pattern, pattern in fixed, heads))
-    # Learned groups first: their Q and K are then the first rows of the matrices.
+    # Learned groups first: each then begins at the same head among the Q, the K and the V.
     return tuple(sorted(groups, key=lambda group: group.is_fixed))
-
-
-def _project(x: Tensor, layer: nn.Linear, rows: slice | Tensor) -> Tensor:
-    return F.linear(x, layer.weight[rows], layer.bias[rows])
 
 
 def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tensor:
@@ -391,7 +389,7 @@ def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tenso
     """
     value = value.to(torch.promote_types(value.dtype, torch.float32))  # many bfloat16 add up badly
     flat = flatten_places(value)
-    sums = flat.new_zeros(layout.n_copies.shape[0], flat.shape[1])
+    sums = flat.new_zeros(layout.n_copies.shape[0], int(flat.shape[1]))
     # Not index_add: its ONNX form forgets to add.
     sums = sums.scatter_add(0, layout.copy_ids[:, None].expand(-1, int(flat.shape[1])), flat)
     n_others = (layout.n_copies - 1).to(flat.dtype).index_select(0, layout.copy_ids)[:, None]
@@ -410,4 +408,4 @@ def _put_cls(means: Tensor, of_cls: Tensor, layout: Layout) -> Tensor:
     """Put what each [CLS] with others read in place of its mean."""
     flat = flatten_places(means)
     both = torch.cat([flat, of_cls.to(flat.dtype)])
-    return put_back(take_rows(both, layout.learned_index), means)
+    return put_back(take_rows(both, layout.row_index), means)

@@ -31,7 +31,7 @@ class Block:
     bias: Tensor
 
     def first(self) -> "Block":
-        """The block of its first sentence alone."""
+        """Its first sentence alone, still filled up to the longest of all."""
         return Block(self.sentences[:1], self.index[:1], self.mask[:1], self.bias[:1])
 
 
@@ -70,11 +70,18 @@ def cut_blocks(starts: Tensor, lengths: Tensor, group_ids: Tensor, places: Tenso
     by_length = torch.topk(lengths * n + ranks, n, largest=False).indices
     ends = starts + lengths - 1
     n_rows = lengths.new_zeros(())
-    parts, bases = [], []
+    n_before = 0
+    parts, bases, own = [], [], []
     for k in range(_PARTS):
-        # From the floor to the ceiling: no part is empty, and some sentences stand in two.
-        sentences = by_length[n * k // _PARTS : (n * (k + 1) + _PARTS - 1) // _PARTS]
+        # From the floor to the ceiling: no part is empty, and some sentences stand in two. Each is
+        # read from the last of them: a place that is written twice has no defined value.
+        begin, next_begin = n * k // _PARTS, n * (k + 1) // _PARTS
+        end = (n * (k + 1) + _PARTS - 1) // _PARTS
+        sentences = by_length[begin:end]
+        own.append(n_before + torch.arange(next_begin - begin, device=lengths.device))
+        n_before = n_before + end - begin
         longest = lengths[sentences].max()
+        # arange of a 0-d tensor keeps the size free in ONNX.
         steps = torch.arange(longest, device=lengths.device)  # type: ignore[call-overload]
         mask = steps[None, :] < lengths[sentences][:, None]
         bias = torch.zeros_like(mask, dtype=torch.float32).masked_fill(~mask, float("-inf"))
@@ -82,10 +89,7 @@ def cut_blocks(starts: Tensor, lengths: Tensor, group_ids: Tensor, places: Tenso
         parts.append(Block(sentences, index, mask, bias))
         bases.append(n_rows + torch.arange(sentences.shape[0], device=lengths.device) * longest)
         n_rows = n_rows + sentences.shape[0] * longest
-    everywhere = torch.cat([part.sentences for part in parts])
-    order = torch.zeros_like(lengths).scatter(
-        0, everywhere, torch.arange(everywhere.shape[0], device=lengths.device)
-    )
+    order = torch.zeros_like(lengths).scatter(0, by_length, torch.cat(own))
     first_rows = torch.cat(bases)[order]
     rows = torch.minimum(first_rows[group_ids] + places, n_rows - 1)
     return Blocks(tuple(parts), order, rows)

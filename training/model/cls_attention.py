@@ -67,7 +67,9 @@ def _read_sentence(
 ) -> Tensor:
     """Attend over each sentence's tokens, with learned weights; (all sentences, heads * width)."""
     rows, width = attention.rows_of(group.heads), attention.head_width
-    q = attention.project_queries(cls, group).unflatten(-1, (-1, width)).transpose(0, 1)  # H G d
+    q = (
+        attention.project_queries(cls, group).reshape(-1, len(group.heads), width).transpose(0, 1)
+    )  # H G d
     key, value = (
         layer.weight[rows].unflatten(0, (-1, width)) for layer in (attention.key, attention.value)
     )  # H d D
@@ -79,7 +81,8 @@ def _read_sentence(
         parts.append(torch.softmax(scores, dim=-1) @ vectors)  # n H D
     read = torch.cat(parts)[layout.blocks.order]  # G H D
     heads = read.transpose(0, 1) @ value.transpose(1, 2)  # H G d
-    read_by_all: Tensor = heads.transpose(0, 1).flatten(1) + attention.value.bias[rows]
+    joined = heads.transpose(0, 1).reshape(-1, len(group.heads) * width)
+    read_by_all: Tensor = joined + attention.value.bias[rows]
     return read_by_all
 
 
@@ -98,7 +101,8 @@ def _read_copies(
     """
     values = attention.project_values(cls, group)
     of_cls = attention.attend_among_cls(group, cls, values, layout, record)
-    if layout.is_alone:  # either there are others, or there is but one sentence
+    if layout.is_alone:
+        # All begin with one token: of two sentences each has another, and only a sole one reads it.
         first = layout.blocks.parts[0].first()
         means = _mean_of_copies(flat, first, layout.token_ids, attention.unmatched)
     else:

@@ -17,14 +17,12 @@ class ModelRecord:
 
     Attributes:
         token_layers: one record a token layer.
-        layout: of the batch; None before the pass.
         document_attention: one (documents, heads, sentences, sentences) float array a document
             layer.
     """
 
     token_layers: list[AttentionRecord]
     document_attention: list[Tensor]
-    layout: Layout | None = None
 
 
 class ExtractiveModel(nn.Module):
@@ -57,8 +55,6 @@ class ExtractiveModel(nn.Module):
 
     def score(self, layout: Layout, record: ModelRecord | None = None) -> Tensor:
         """Score the sentences of a batch that is laid out; the rest as for `forward`."""
-        if record is not None:
-            record.layout = layout
         sentences = self.encoder.read_sentences(layout, record.token_layers if record else None)
         attention = record.document_attention if record else None
         return self.scorer(sentences, layout, attention)  # type: ignore[no-any-return]

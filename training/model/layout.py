@@ -20,7 +20,7 @@ _MOST_IDS = 1 << 32
 
 @dataclass(frozen=True)
 class Layout:
-    """Index arrays over one batch, made by `lay_out`.
+    """Index arrays over one batch, made by `lay_out` or `lay_out_alone`.
 
     Attributes:
         token_ids: (documents, tokens) int64.
@@ -44,13 +44,15 @@ class Layout:
         cls_mask: (documents, sentences, sentences) bool; [b, i, j] is True where the [CLS] of i is
             the same token as that of j, another sentence of the document.
         is_learned: (all sentences,) bool, whether there is such another.
-        learned_index: (documents * tokens,) int64 the place itself; for a [CLS] with such another,
-            documents * tokens and the number of its sentence.
+        row_index: (documents * tokens,) int64 where each place reads in its tokens' rows followed
+            by one row a sentence: itself, or documents * tokens + its sentence for a [CLS] with
+            such another.
         copy_ids: (documents * tokens,) int64 number of the distinct token of its document that
             each place holds; padding is distinct everywhere.
         n_copies: (distinct tokens,) int64 how many places hold each.
-        is_alone: the batch is one document without padding: `table_index` and `table_rows` count
-            from 0, and `table_mask` is True everywhere.
+        is_alone: made by `lay_out_alone`, of one document without padding whose sentences begin
+            with the same token: `table_index` and `table_rows` count from 0, and `table_mask` is
+            True everywhere.
     """
 
     token_ids: Tensor
@@ -67,14 +69,14 @@ class Layout:
     table_rows: Tensor
     cls_mask: Tensor
     is_learned: Tensor
-    learned_index: Tensor
+    row_index: Tensor
     copy_ids: Tensor
     n_copies: Tensor
-    is_alone: bool = False
+    is_alone: bool
 
 
 def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
-    """Derive the layout of a batch. Every operation has an ONNX form with free sizes.
+    """Derive the layout of a batch.
 
     Args:
         token_ids: (documents, tokens) int64.
@@ -99,8 +101,7 @@ def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
     has_previous = (before != -2).reshape(-1).to(torch.int64)
     has_next = (after >= 0).reshape(-1).to(torch.int64)
     counts = is_start.reshape(n_documents, n_tokens).sum(dim=1)
-    # arange of a 0-d tensor keeps the size free in ONNX.
-    rows = torch.arange(counts.max(), device=token_ids.device)  # type: ignore[call-overload]
+    rows = torch.arange(int(counts.max()), device=token_ids.device)
     first = torch.cumsum(counts, dim=0) - counts
     table_mask = rows[None, :] < counts[:, None]
     table_index = first[:, None] + torch.minimum(rows[None, :], counts[:, None] - 1)
@@ -134,17 +135,20 @@ def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         table_rows=table_rows,
         cls_mask=cls_mask,
         is_learned=is_learned,
-        learned_index=_learned_index(all_places, is_start, is_learned, group_ids),
+        row_index=_row_index(all_places, is_start, is_learned, group_ids),
         copy_ids=copy_ids,
         n_copies=n_copies,
+        is_alone=False,
     )
 
 
 def lay_out_alone(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
-    """Derive the layout of one document without padding, in half of the operations of `lay_out`.
+    """Derive the layout of one document without padding, in fewer operations than `lay_out`.
+
+    Every operation has an ONNX form with free sizes.
 
     Args:
-        token_ids: (1, tokens) int64.
+        token_ids: (1, tokens) int64; every sentence begins with the same token.
         sentence_ids: (1, tokens) int64: 0, 0, 1, 1, 1, …
 
     Returns:
@@ -177,17 +181,17 @@ def lay_out_alone(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         table_rows=rows,
         cls_mask=cls_mask[None],
         is_learned=is_learned,
-        learned_index=_learned_index(all_places, is_start, is_learned, group_ids),
+        row_index=_row_index(all_places, is_start, is_learned, group_ids),
         copy_ids=copy_ids,
         n_copies=n_copies,
         is_alone=True,
     )
 
 
-def _learned_index(
+def _row_index(
     all_places: Tensor, is_start: Tensor, is_learned: Tensor, group_ids: Tensor
 ) -> Tensor:
-    """(documents * tokens,) int64, as `Layout.learned_index`."""
+    """(documents * tokens,) int64, as `Layout.row_index`."""
     is_moved = is_start & is_learned.index_select(0, group_ids)
     return torch.where(is_moved, all_places[-1:] + 1 + group_ids, all_places)
 
@@ -213,7 +217,7 @@ def take_rows(table: Tensor, rows: Tensor) -> Tensor:
 
 
 def to_table(array: Tensor, layout: Layout) -> Tensor:
-    """Give each document its sentences: (all sentences, width) to (documents, sentences, width)."""
+    """Give each document its sentences: (all sentences, ...) to (documents, sentences, ...)."""
     return array[None] if layout.is_alone else array[layout.table_index]
 
 

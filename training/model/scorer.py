@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from training.model.config import ModelConfig
 from training.model.encoder import SentenceVectors
 from training.model.layout import Layout, to_table
+from training.model.projection import project_together
 from training.model.shapes import join_heads, split_heads
-
-_AFFINE = ("weight", "bias")
 
 
 class DocumentLayer(nn.Module):
@@ -45,10 +44,11 @@ class DocumentLayer(nn.Module):
             The new vectors, and (documents, heads, sentences, sentences) float attention.
         """
         read = self.attention_norm(x)
-        layers = (self.query, self.key, self.value)
-        weight, bias = (torch.cat([getattr(layer, name) for layer in layers]) for name in _AFFINE)
+        projected = project_together(
+            read, *((layer, slice(None)) for layer in (self.query, self.key, self.value))
+        )
         width = int(x.shape[-1]) // self.heads
-        q, k, v = split_heads(F.linear(read, weight, bias), width).split(self.heads, dim=1)
+        q, k, v = split_heads(projected, width).split(self.heads, dim=1)
         scores = (q @ k.transpose(-1, -2)) / width**0.5  # B H S S
         if mask is not None:
             scores = scores.masked_fill(~mask[:, None, None, :], float("-inf"))

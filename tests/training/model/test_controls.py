@@ -77,7 +77,7 @@ def test_heads_of_a_model_look_only_where_the_control_lets_them(control, fixed):
     record = model.new_record()
     with torch.no_grad():
         model(*BATCH, record)
-    is_cls = record.layout.is_start.view(BATCH[0].shape)
+    is_cls = lay_out(*BATCH).is_start.view(BATCH[0].shape)
     (layer,) = record.token_layers
     assert set(layer.weights) == set(Pattern)
     for pattern, weights in layer.weights.items():

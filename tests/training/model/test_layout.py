@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from tests.padded_batch import documents, padded_batch
 from tests.tiny_model import INTRA, MATCHING, NEXT, PREVIOUS, tiny_model
 from training.model.layout import lay_out, lay_out_alone
+from training.model.patterns import Unmatched
 
 
 def arrays_of(layout):
@@ -32,26 +33,22 @@ def test_a_document_alone_is_laid_out_as_in_a_batch_of_one(sentences):
 
 @settings(max_examples=50, deadline=None)
 @given(documents)
-def test_a_model_scores_a_document_alone_as_in_a_batch(sentences):
-    for is_last_for_cls in (False, True):
+def test_a_model_scores_a_document_alone_as_among_others(sentences):
+    document = [[1, *sentence[1:]] for sentence in sentences]  # 1: as a [CLS]
+    among = padded_batch(document, [[1, 2]] * 5, [[1] * 20])
+    alone = lay_out_alone(*padded_batch(document))
+    for changes in (
+        {},
+        {"unmatched": Unmatched.ALL},
+        {"is_last_for_cls": True},
+        {"is_last_for_cls": True, "unmatched": Unmatched.ALL},
+        {"document_layers": 0},
+    ):
         model = tiny_model(
             plan=((MATCHING, INTRA, NEXT, PREVIOUS),) * 2,
             fixed=frozenset({MATCHING, NEXT, PREVIOUS}),
-            is_last_for_cls=is_last_for_cls,
+            **changes,
         ).eval()
-        batch = padded_batch([[1, *sentence[1:]] for sentence in sentences])  # 1: as a [CLS]
         with torch.no_grad():
-            torch.testing.assert_close(model.score(lay_out_alone(*batch)), model(*batch))
-
-
-@settings(max_examples=100, deadline=None)
-@given(documents)
-def test_every_sentence_stands_in_a_block_with_all_its_tokens(sentences):
-    layout = lay_out_alone(*padded_batch(sentences))
-    blocks = layout.blocks
-    everywhere = torch.cat([part.sentences for part in blocks.parts])
-    places = torch.cat([part.index.reshape(-1) for part in blocks.parts])
-    assert torch.equal(everywhere[blocks.order], torch.arange(len(sentences)))
-    assert torch.equal(places[blocks.rows], torch.arange(layout.group_ids.shape[0]))
-    for part in blocks.parts:
-        assert part.mask.sum(dim=1).tolist() == [len(sentences[i]) for i in part.sentences]
+            expected = model(*among)[:1, : len(document)]
+            torch.testing.assert_close(model.score(alone), expected)
