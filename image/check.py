@@ -28,8 +28,12 @@ TEXT = (
     "forty metres of the breakwater. The work cost two million pounds. The mayor was pleased."
 )
 
-FULL_TEXT = " ".join(f"{TEXT} That was report {i} from the harbour." for i in range(190))
-"""A document of more than the 8,192 tokens or 512 sentences that the model reads."""
+FULL_TEXT = " ".join(
+    f"That was report {i} from the harbour, which reopened after six weeks of repairs and cost the "
+    "town some two million pounds."
+    for i in range(1_100)
+)
+"""A document of more than the 24,576 tokens and 1,024 sentences that the model reads."""
 
 
 def fetch(url: str, body: dict[str, object] | None = None) -> tuple[int, str]:

@@ -39,10 +39,12 @@ def test_the_bundle_is_at_most_20_megabytes():
     assert sum(path.stat().st_size for path in files) <= MAX_BYTES
 
 
-def test_every_layer_carries_every_pattern(summarizer):
+def test_every_head_carries_a_pattern_and_the_last_layer_each_of_them(summarizer):
     model = summarizer.bundle.manifest.model
-    for row in model.patterns:
-        assert set(row) == set(model.pattern_names)
+    assert [len(row) for row in model.patterns] == [4, 7]
+    assert all(head in model.pattern_names for row in model.patterns for head in row)
+    assert set(model.patterns[-1]) == set(model.pattern_names)
+    assert model.is_last_for_cls
 
 
 def test_quality_on_validation_and_test_is_recorded(summarizer):
