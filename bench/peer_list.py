@@ -71,13 +71,13 @@ def list_systems(ours: Bundle, encoder: Path | None, folder: Path, threads: int)
         ours: our bundle.
         encoder: folder of a BERT-like encoder; None leaves out what needs one.
         folder: for files that are made on the way.
-        threads: that every system may use.
+        threads: that every other system may use.
 
     Raises:
         DataError: the encoder's folder holds something else.
     """
     splitter = SentenceSplitter.from_json(ours.path / "punkt.json")
-    systems = [System("patsum", partial(peer_systems.patsum, ours.path, threads))]
+    systems = [System("patsum", partial(peer_systems.patsum, ours.path))]
     systems += [System("Lead-3", partial(peer_systems.lead, splitter))]
     systems += [
         System(

@@ -17,9 +17,12 @@ from service.text.sentences import SentenceSplitter
 Summarize = Callable[[str], list[str]]
 
 
-def patsum(bundle: Path | None, threads: int) -> Summarize:
-    """Ours, the whole way: text, sentences, tokens, scores, trigram blocking."""
-    summarizer = Summarizer(bundle, threads)
+def patsum(bundle: Path | None) -> Summarize:
+    """Ours, the whole way: text, sentences, tokens, scores, trigram blocking.
+
+    On one thread, as the service works on a document: a second one does not help an article.
+    """
+    summarizer = Summarizer(bundle)
     rule = LengthRule(sentence_count=N_SENTENCES)
     return lambda text: [s.text for s in summarizer.summarize(text, rule=rule).sentences]
 

@@ -324,8 +324,10 @@ def _look_up(
     if is_new:
         values, scales = round_to_int8(numpy_helper.to_array(table), 1, _TABLE_LEVELS)
         graph.initializer.append(numpy_helper.from_array(values, f"{t}.q"))
-        graph.initializer.append(numpy_helper.from_array(scales, f"{t}.s"))
+        graph.initializer.append(numpy_helper.from_array(scales[:, 0], f"{t}.s"))
     yield helper.make_node("Gather", [f"{t}.q", rows], [f"{y}.q"], name=f"{y}.q/Gather", axis=0)
-    yield helper.make_node("Cast", [f"{y}.q"], [f"{y}.f"], name=f"{y}.f/Cast", to=TensorProto.FLOAT)
-    yield helper.make_node("Gather", [f"{t}.s", rows], [f"{y}.s"], name=f"{y}.s/Gather", axis=0)
-    yield helper.make_node("Mul", [f"{y}.f", f"{y}.s"], [y], name=f"{y}/Mul")
+    yield helper.make_node("Gather", [f"{t}.s", rows], [f"{y}.rows"], name=f"{y}.rows", axis=0)
+    yield helper.make_node("Squeeze", [f"{y}.rows", _BATCH_AXIS], [f"{y}.s"], name=f"{y}.s")
+    # One pass, where a cast and a product would be two.
+    inputs = [f"{y}.q", f"{y}.s"]
+    yield helper.make_node("DequantizeLinear", inputs, [y], name=f"{y}/Dequantize", axis=1)

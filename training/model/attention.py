@@ -276,14 +276,12 @@ class PatternedAttention(nn.Module):
             nothing.
         """
         rows = self.rows_of(group.heads)
-        q, k, v = (
+        asked = project_together(cls, (self.query, rows), (self.key, rows))
+        both, v = (
             split_heads(to_table(array, layout), self.head_width)  # B H S d
-            for array in (
-                project_together(cls, (self.query, rows)),
-                project_together(cls, (self.key, rows)),
-                values,
-            )
+            for array in (asked, values)
         )
+        q, k = both.split(len(group.heads), dim=1)
         scores = (q @ k.transpose(-1, -2)) / self.head_width**0.5
         weights = torch.softmax(scores.masked_fill(~layout.cls_mask[:, None], _LOWEST), dim=-1)
         if record is not None:

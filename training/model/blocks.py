@@ -40,7 +40,7 @@ class Blocks:
     """All sentences of a batch in blocks.
 
     Attributes:
-        parts: none is empty; a sentence may stand in two, or in all where there is but one.
+        parts: as many sentences in each; the longest may stand several times in the last ones.
         order: (all sentences,) int64 place of each among those of all parts, one part after the
             other.
         rows: (documents * tokens,) int64 row of each token among those of all parts, flattened
@@ -68,28 +68,27 @@ def cut_blocks(starts: Tensor, lengths: Tensor, group_ids: Tensor, places: Tenso
     ranks = torch.arange(n, device=lengths.device)
     # Of one length, the earlier first. Not argsort: its ONNX form knows no order of equals.
     by_length = torch.topk(lengths * n + ranks, n, largest=False).indices
-    ends = starts + lengths - 1
+    # Rows of equal size, the last of them filled up with the longest sentence: no part is empty.
+    size = (n + _PARTS - 1) // _PARTS
+    filled = torch.arange(size * _PARTS, device=lengths.device).clamp(max=n - 1)
+    in_parts = by_length[filled].reshape(_PARTS, -1)
+    inside = torch.arange(size, device=lengths.device)
+    zero, lowest = (torch.tensor(x, device=lengths.device) for x in (0.0, float("-inf")))
     n_rows = lengths.new_zeros(())
-    n_before = 0
-    parts, bases, own = [], [], []
+    parts, bases = [], []
     for k in range(_PARTS):
-        # From the floor to the ceiling: no part is empty, and some sentences stand in two. Each is
-        # read from the last of them: a place that is written twice has no defined value.
-        begin, next_begin = n * k // _PARTS, n * (k + 1) // _PARTS
-        end = (n * (k + 1) + _PARTS - 1) // _PARTS
-        sentences = by_length[begin:end]
-        own.append(n_before + torch.arange(next_begin - begin, device=lengths.device))
-        n_before = n_before + end - begin
-        longest = lengths[sentences].max()
+        sentences = in_parts[k]
+        n_tokens = lengths[sentences]
+        longest = n_tokens.max()
         # arange of a 0-d tensor keeps the size free in ONNX.
         steps = torch.arange(longest, device=lengths.device)  # type: ignore[call-overload]
-        mask = steps[None, :] < lengths[sentences][:, None]
-        bias = torch.zeros_like(mask, dtype=torch.float32).masked_fill(~mask, float("-inf"))
-        index = torch.minimum(starts[sentences][:, None] + steps, ends[sentences][:, None])
-        parts.append(Block(sentences, index, mask, bias))
-        bases.append(n_rows + torch.arange(sentences.shape[0], device=lengths.device) * longest)
-        n_rows = n_rows + sentences.shape[0] * longest
-    order = torch.zeros_like(lengths).scatter(0, by_length, torch.cat(own))
-    first_rows = torch.cat(bases)[order]
-    rows = torch.minimum(first_rows[group_ids] + places, n_rows - 1)
+        n_steps = n_tokens[:, None]
+        mask = steps < n_steps
+        index = starts[sentences][:, None] + torch.minimum(steps, n_steps - 1)
+        parts.append(Block(sentences, index, mask, torch.where(mask, zero, lowest)))
+        bases.append(n_rows + inside * longest)
+        n_rows = n_rows + size * longest
+    # A sentence is read from where it stands first, at its rank.
+    order = torch.zeros_like(lengths).scatter(0, by_length, ranks)
+    rows = torch.minimum(torch.cat(bases)[order][group_ids] + places, n_rows - 1)
     return Blocks(tuple(parts), order, rows)

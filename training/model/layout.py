@@ -135,7 +135,9 @@ def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         table_rows=table_rows,
         cls_mask=cls_mask,
         is_learned=is_learned,
-        row_index=_row_index(all_places, is_start, is_learned, group_ids),
+        row_index=_row_index(
+            all_places, is_start & is_learned.index_select(0, group_ids), group_ids
+        ),
         copy_ids=copy_ids,
         n_copies=n_copies,
         is_alone=False,
@@ -162,9 +164,7 @@ def lay_out_alone(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
     lengths = torch.cat([starts[1:], all_places[-1:] + 1]) - starts
     places = all_places - starts[group_ids]
     rows = torch.arange(starts.shape[0], device=ids.device)
-    cls_ids = ids[starts]
-    cls_mask = (cls_ids[:, None] == cls_ids[None, :]) & (rows[:, None] != rows[None, :])
-    is_learned = cls_mask.any(dim=-1)
+    has_others = rows[-1:] > 0  # (1,): all begin with one token, so all or none have others
     _, copy_ids, n_copies = torch.unique(ids, return_inverse=True, return_counts=True)
     return Layout(
         token_ids=token_ids,
@@ -179,20 +179,17 @@ def lay_out_alone(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         table_index=rows[None],
         table_mask=torch.ones_like(rows, dtype=torch.bool)[None],
         table_rows=rows,
-        cls_mask=cls_mask[None],
-        is_learned=is_learned,
-        row_index=_row_index(all_places, is_start, is_learned, group_ids),
+        cls_mask=(rows[:, None] != rows[None, :])[None],
+        is_learned=has_others.expand(rows.shape),
+        row_index=_row_index(all_places, is_start & has_others, group_ids),
         copy_ids=copy_ids,
         n_copies=n_copies,
         is_alone=True,
     )
 
 
-def _row_index(
-    all_places: Tensor, is_start: Tensor, is_learned: Tensor, group_ids: Tensor
-) -> Tensor:
-    """(documents * tokens,) int64, as `Layout.row_index`."""
-    is_moved = is_start & is_learned.index_select(0, group_ids)
+def _row_index(all_places: Tensor, is_moved: Tensor, group_ids: Tensor) -> Tensor:
+    """As `Layout.row_index`; is_moved (documents * tokens,) is True for a [CLS] with another."""
     return torch.where(is_moved, all_places[-1:] + 1 + group_ids, all_places)
 
 

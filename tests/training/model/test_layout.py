@@ -24,7 +24,7 @@ def arrays_of(layout):
 @settings(max_examples=200, deadline=None)
 @given(documents)
 def test_a_document_alone_is_laid_out_as_in_a_batch_of_one(sentences):
-    batch = padded_batch(sentences)
+    batch = padded_batch([[1, *sentence[1:]] for sentence in sentences])  # 1: as a [CLS]
     alone, among = arrays_of(lay_out_alone(*batch)), arrays_of(lay_out(*batch))
     assert alone.keys() == among.keys()
     for name, array in alone.items():
@@ -34,7 +34,7 @@ def test_a_document_alone_is_laid_out_as_in_a_batch_of_one(sentences):
 @settings(max_examples=50, deadline=None)
 @given(documents)
 def test_a_model_scores_a_document_alone_as_among_others(sentences):
-    document = [[1, *sentence[1:]] for sentence in sentences]  # 1: as a [CLS]
+    document = [[1, *sentence[1:]] for sentence in sentences]
     among = padded_batch(document, [[1, 2]] * 5, [[1] * 20])
     alone = lay_out_alone(*padded_batch(document))
     for changes in (
