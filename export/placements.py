@@ -34,7 +34,7 @@ def _find_placements(recipe: Recipe, decisions: Decisions, plan: Plan) -> list[d
     found = {(d.layer, d.head): d for d in decisions.decisions if d.is_accepted and d.injectable}
     return [
         _describe(layer, head, found[place])
-        for layer, row in enumerate(teacher_places(recipe.student, decisions.model.heads))
+        for layer, row in enumerate(teacher_places(recipe.student, decisions.model.most_heads))
         for head, place in enumerate(row)
         if place in accepted and plan[layer][head] is accepted[place]
     ]

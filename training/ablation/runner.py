@@ -118,7 +118,7 @@ class AblationRunner:
             decisions = self._run.open_decisions(student)
             assert decisions is not None
             decisions.check_model(teacher)
-            place_patterns(student, decisions.accepted(), teacher.heads)
+            place_patterns(student, decisions.accepted(), teacher.most_heads)
 
     def _run_cell(self, variant: str, seed: int) -> Measured:
         """Fit and measure one variant with one seed."""

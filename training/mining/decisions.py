@@ -11,6 +11,8 @@ A JSON file, such as
         "evidence": {"relevance": 0.31, "lift": 24.0, "z": 5.2, "low": 0.29, "high": 0.33,
                      "n_documents": 60}}]}
 
+Where layers have different numbers of heads, `heads` is a list, one number a layer, such as [4, 7].
+
 A pattern is the name of one that a head can carry (`Pattern`) or the text of any predicate; only
 the former can be injected. A head has one decision a pattern: a later one replaces it.
 """
@@ -29,6 +31,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationEr
 
 from service.errors import CheckpointError, DataError
 from training.fit.tensor_hash import hash_tensors
+from training.mining.head_counts import HeadCounts, check_head, describe_heads
 from training.model.extractive_model import ExtractiveModel
 from training.model.patterns import Pattern
 
@@ -37,6 +40,7 @@ FORMAT = 1
 # Strict: a number is no string. Unknown keys are errors, for a typo must not lose a decision.
 _STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
+Count = Annotated[int, Field(ge=1)]
 Place = Annotated[int, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
@@ -55,20 +59,31 @@ class JudgedModel:
     Attributes:
         sha256: `hash_tensors` of its weights, as they are once it is loaded.
         layers: its token layers, at least 1.
-        heads: heads of each, at least 1.
+        heads: heads of each, at least 1; one number a layer where they differ.
     """
 
     __pydantic_config__ = _STRICT
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    layers: Annotated[int, Field(ge=1)]
-    heads: Annotated[int, Field(ge=1)]
+    layers: Count
+    heads: Count | tuple[Count, ...]
 
     @classmethod
     def describe(cls, model: ExtractiveModel) -> "JudgedModel":
         """Describe a model as it is in memory; hashing takes a moment."""
         sha256 = hash_tensors(model.state_dict())
-        return cls(sha256, model.config.layers, model.config.heads)
+        counts = model.config.heads_by_layer
+        return cls(sha256, len(counts), counts[0] if len(set(counts)) == 1 else counts)
+
+    @property
+    def heads_by_layer(self) -> HeadCounts:
+        """Heads of each layer."""
+        return (self.heads,) * self.layers if isinstance(self.heads, int) else self.heads
+
+    @property
+    def most_heads(self) -> int:
+        """Heads of the layer that has the most."""
+        return max(self.heads_by_layer)
 
 
 @dataclass(frozen=True)
@@ -173,7 +188,7 @@ class Decisions:
         Raises:
             DataError: the model has no such head.
         """
-        _refuse_outside(decision, self.model)
+        check_head(self.model.heads_by_layer, decision.layer, decision.head)
         kept = self.without(decision.key).decisions
         return dataclasses.replace(
             self, decisions=tuple(sorted([*kept, decision], key=lambda item: item.key))
@@ -256,9 +271,15 @@ def read_decisions(path: Path) -> Decisions:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise DataError(f"{path}: {where}: {first['msg']}, got {first['input']!r}") from None
+    counts = decisions.model.heads_by_layer
+    if len(counts) != decisions.model.layers:
+        raise DataError(
+            f"{path}: model.heads: expected one number, or {decisions.model.layers} (one a layer), "
+            f"got {list(counts)}"
+        )
     keys = [item.key for item in decisions.decisions]
     for item in decisions.decisions:
-        _refuse_outside(item, decisions.model, f"{path}: ")
+        check_head(counts, item.layer, item.head, f"{path}: ")
         if keys.count(item.key) > 1:
             raise DataError(
                 f"{path}: expected one decision about {item.pattern!r} in layer {item.layer}, "
@@ -284,14 +305,5 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
-def _refuse_outside(decision: Decision, model: JudgedModel, where: str = "") -> None:
-    if decision.layer < model.layers and decision.head < model.heads:
-        return
-    raise DataError(
-        f"{where}expected a head of a model with {model.layers} layers x {model.heads} heads, "
-        f"got layer {decision.layer}, head {decision.head}"
-    )
-
-
 def _name_model(model: JudgedModel) -> str:
-    return f"{model.sha256[:12]} ({model.layers} x {model.heads} heads)"
+    return f"{model.sha256[:12]} ({describe_heads(model.heads_by_layer)})"

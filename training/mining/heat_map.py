@@ -37,7 +37,7 @@ class HeatMap:
 
     Attributes:
         title: what it shows.
-        values: (layers, heads) float, at least 0; the highest is the darkest.
+        values: (layers, heads) float, at least 0; the highest is the darkest. NaN has no cell.
         form: number format of the cells.
         marked: (layer, head) of the cells to frame.
     """
@@ -80,7 +80,7 @@ def draw_heat_maps(maps: Sequence[HeatMap], n_columns: int) -> str:
 
 def _draw(one: HeatMap) -> Iterator[str]:
     n_layers, n_heads = one.values.shape
-    highest = max(float(one.values.max()), 1e-12)
+    highest = max(float(np.nanmax(one.values)), 1e-12)
     kind = "title long" if len(one.title) > _LONG else "title"
     yield f'<text class="{kind}" x="8" y="20">{escape(one.title)}</text>'
     for head in range(n_heads):
@@ -89,7 +89,7 @@ def _draw(one: HeatMap) -> Iterator[str]:
     for layer in range(n_layers):
         y = _TOP + layer * _CELL_HEIGHT
         yield f'<text class="axis" x="{_LEFT - 8}" y="{y + 16}" text-anchor="end">L{layer}</text>'
-        for head in range(n_heads):
+        for head in np.flatnonzero(~np.isnan(one.values[layer])).tolist():
             share = max(0.0, float(one.values[layer, head])) / highest
             yield from _draw_cell(one, layer, head, share)
     for layer, head in sorted(one.marked):

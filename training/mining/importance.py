@@ -25,7 +25,7 @@ from training.evaluate.significance import mean_intervals
 from training.fit.batches import Batch
 from training.fit.losses import label_loss
 from training.mining.attention_maps import attention_layers
-from training.mining.head_grid import HeadGrid
+from training.mining.head_grid import HeadGrid, stack_layers
 from training.mining.heat_map import HeatMap, draw_heat_maps
 from training.model.attention import PatternedAttention
 from training.model.extractive_model import ExtractiveModel
@@ -40,8 +40,8 @@ class DocumentImportance:
     """The scores of one document.
 
     Attributes:
-        taylor: (layers, heads) float64, at least 0.
-        michel: (layers, heads) float64, at least 0.
+        taylor: (layers, heads) float64, at least 0; NaN where a layer has no such head.
+        michel: likewise.
         loss: of the document.
     """
 
@@ -76,7 +76,7 @@ def measure_importance(model: ExtractiveModel, batch: Batch) -> DocumentImportan
         taylor.append(_sum_by_head(attention, matrices[four], gradients[four]))
         product = outputs[layer] * gradients[len(matrices) + layer]  # B T H*d
         michel.append(_gate_gradients(attention, product))
-    return DocumentImportance(np.stack(taylor), np.stack(michel), loss.item())
+    return DocumentImportance(stack_layers(taylor), stack_layers(michel), loss.item())
 
 
 def _sum_by_head(
@@ -132,7 +132,7 @@ class Importance:
         lines = []
         for name, grid in self.grids.items():
             lines += [f"{SCORES[name]}, share of the sum over all heads, in %"]
-            lines += [*HeadGrid.of(100 * grid.mean / grid.mean.sum()).to_lines(".1f"), ""]
+            lines += [*HeadGrid.of(grid.shares()).to_lines(".1f"), ""]
         lines += [
             f"most important heads (layer.head), mean [95 % interval] over {self._n} documents"
         ]
@@ -152,7 +152,7 @@ class Importance:
         maps = [
             HeatMap(
                 f"{SCORES[name]} importance, % of all heads, n = {self._n}",
-                100 * grid.mean / grid.mean.sum(),
+                grid.shares(),
                 ".1f",
             )
             for name, grid in self.grids.items()
@@ -185,7 +185,7 @@ def summarize_importance(
             scores.reshape(len(scores), -1), n_resamples=n_resamples, seed=seed
         )
         grids[name] = HeadGrid.from_intervals(intervals, scores.shape[1:])
-    taylor, michel = (grid.mean.ravel() for grid in grids.values())
+    taylor, michel = (grid.values() for grid in grids.values())
     return Importance(
         grids,
         kendall_tau(taylor, michel),

@@ -26,7 +26,7 @@ from torch import Tensor
 from training.evaluate.significance import mean_intervals
 from training.fit.batches import Batch
 from training.mining.attention_maps import attention_maps
-from training.mining.head_grid import HeadGrid
+from training.mining.head_grid import HeadGrid, stack_layers, to_rows
 from training.mining.predicates import Predicate
 from training.mining.tokens import TokenClasses
 from training.model.extractive_model import ExtractiveModel
@@ -59,8 +59,9 @@ class DocumentRelevance:
 
     Attributes:
         inside: (predicates, layers, heads) float64 attention inside each predicate, summed over
-            tokens.
-        unexplained: (layers, heads) float64 attention outside every accepted pattern, per token.
+            tokens; NaN where a layer has no such head.
+        unexplained: (layers, heads) float64 attention outside every accepted pattern, per token;
+            NaN likewise.
         n_pairs: (predicates,) float64 pairs that each allows.
         n_rows: (predicates,) float64 tokens that each allows at least one place.
         n_accepted_pairs: pairs inside some accepted pattern.
@@ -102,10 +103,10 @@ def measure_relevance(
         explained |= predicate.mask(tokens)
     as_numbers = torch.cat([masks, explained[None]]).float()
     layers = [
-        _sum_inside(maps, as_numbers).numpy()  # H P+1
+        _sum_inside(maps, as_numbers).numpy().T  # P+1 H
         for maps in attention_maps(model, token_ids, sentence_ids)
     ]
-    inside = np.stack(layers).transpose(2, 0, 1)  # P+1 L H
+    inside = stack_layers(layers)  # P+1 L H
     return DocumentRelevance(
         inside=inside[:-1],
         unexplained=(1.0 - inside[-1] / len(tokens)).clip(min=0.0),  # rounding may pass 1
@@ -133,7 +134,7 @@ class Thresholds:
 
 @dataclass(frozen=True, eq=False)
 class PredicateRelevance:
-    """One predicate over all documents and heads.
+    """One predicate over all documents and heads; arrays hold NaN where there is no such head.
 
     Attributes:
         predicate: measured.
@@ -166,9 +167,9 @@ class PredicateRelevance:
             "uniform": _round(self.uniform),
             "uniformPerToken": _round(self.uniform_per_token),
             "gr": self.gr.to_json(),
-            "grPerToken": _nest(self.per_token),
-            "lift": _nest(self.lift),
-            "z": _nest(self.z),
+            "grPerToken": to_rows(self.per_token),
+            "lift": to_rows(self.lift),
+            "z": to_rows(self.z),
             "carriers": [list(head) for head in self.carriers],
         }
 
@@ -237,16 +238,12 @@ def summarize_unexplained(
 
 
 def _z_scores(values: FloatArray) -> FloatArray:
-    """Standard deviations above the mean; 0 where all values are one."""
-    spread = float(values.std())
+    """Standard deviations above the mean of the heads that there are; 0 where all are one."""
+    spread = float(np.nanstd(values))
     if spread < 1e-12:
-        return np.zeros_like(values)
-    scores: FloatArray = (values - values.mean()) / spread
+        return np.where(np.isnan(values), np.nan, 0.0)
+    scores: FloatArray = (values - np.nanmean(values)) / spread
     return scores
-
-
-def _nest(values: FloatArray) -> list[list[float]]:
-    return [[_round(value) for value in row] for row in values]
 
 
 def _round(value: float) -> float:

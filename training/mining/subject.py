@@ -189,15 +189,7 @@ def to_dense(model: ExtractiveModel) -> ExtractiveModel:
 
     A last layer that is there for the [CLS] alone is computed for all tokens, too: of its maps,
     only the rows of the [CLS] reach the scorer.
-
-    Raises:
-        CheckpointError: its layers have different numbers of heads, of which no grid can be drawn.
     """
-    if len(sizes := {len(row) for row in model.config.plan}) > 1:
-        raise CheckpointError(
-            "expected as many heads in each layer, to lay them out in a grid, got "
-            f"{sorted(sizes)}; look into the teacher alone (`--model teacher`)"
-        )
     if model.config.is_structured:
         dense = ExtractiveModel(dataclasses.replace(model.config, is_structured=False))
         dense.load_state_dict(model.state_dict())

@@ -101,7 +101,12 @@ class ModelConfig:
     @property
     def heads(self) -> int:
         """Attention heads of the layer that has the most."""
-        return max(map(len, self.plan))
+        return max(self.heads_by_layer)
+
+    @property
+    def heads_by_layer(self) -> tuple[int, ...]:
+        """Attention heads of each layer."""
+        return tuple(map(len, self.plan))
 
     @property
     def width_of_head(self) -> int:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.errors import CheckpointError, DataError, PredicateError
-from tests.tiny_model import tiny_model
+from tests.tiny_model import UNEVEN, tiny_model
 from training.fit.checkpoint import save_model
 from training.mining.command import importance, relevance
 from training.mining.subject import Source, open_subject
@@ -66,6 +66,29 @@ def test_relevance_finds_the_pattern_that_a_head_was_made_with(run, tmp_path):
     assert "  0.2   previous 1.00" in output
     assert report["residual"]["share"]["mean"][0][2] < 0.02  # all but the first token's own
     ET.parse(tmp_path / "relevance-teacher.svg")
+
+
+def read_strictly(path):
+    """Read JSON that has no NaN, which not every reader takes."""
+    return json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+
+
+def test_model_with_layers_of_different_widths_is_reported_head_by_head(run, tmp_path):
+    save_model(tiny_model(**UNEVEN), tmp_path / "uneven.safetensors")
+    arguments = (run, "--checkpoint", tmp_path / "uneven.safetensors", *QUICK, "--out", tmp_path)
+    absent = [[False, False, True, True], [False] * 4]
+    call(importance, *arguments)
+    report = read_strictly(tmp_path / "importance-uneven.json")
+    for score in report["scores"].values():
+        assert [[value is None for value in row] for row in score["mean"]] == absent
+    output = call(relevance, *arguments)
+    report = read_strictly(tmp_path / "relevance-uneven.json")
+    by_text = {one["predicate"]: one for one in report["predicates"]}
+    assert by_text["next"]["gr"]["mean"][0] == [0.0, pytest.approx(1.0), None, None]
+    for rows in (by_text["next"]["z"], by_text["next"]["lift"], report["residual"]["share"]["low"]):
+        assert [[value is None for value in row] for row in rows] == absent
+    assert "  0.1   next 1.00" in output
+    assert "nan" not in output + (tmp_path / "relevance-uneven.svg").read_text(encoding="utf-8")
 
 
 def test_checkpoint_examples_and_tokenizer_do_without_a_run(run, tmp_path):

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from service.errors import CheckpointError, DataError
-from tests.tiny_model import tiny_model
+from tests.tiny_model import UNEVEN, tiny_model
 from training.mining.decisions import (
     Decision,
     Decisions,
@@ -122,6 +122,22 @@ def test_decisions_are_about_the_model_that_they_were_made_with():
     Decisions(judged, JudgedDocuments("x")).check_model(JudgedModel.describe(tiny_model()))
 
 
+def test_model_with_layers_of_different_widths_is_judged_head_by_head(tmp_path):
+    judged = JudgedModel.describe(tiny_model(**UNEVEN))
+    assert (judged.heads, judged.heads_by_layer, judged.most_heads) == ((2, 4), (2, 4), 4)
+    decisions = Decisions(judged, JudgedDocuments("x"))
+    for layer in range(2):
+        for head in range(2 + 2 * layer):
+            decisions = decisions.with_decision(decide(layer, head))
+    for place in ((0, 2), (0, 3), (1, 4)):
+        with pytest.raises(DataError, match=rf"2 layers with 2, 4 heads, got layer {place[0]}"):
+            decisions.with_decision(decide(*place))
+    write_decisions(decisions, tmp_path / "decisions.json")
+    assert read_decisions(tmp_path / "decisions.json") == decisions
+    table = json.loads((tmp_path / "decisions.json").read_text(encoding="utf-8"))
+    assert table["model"]["heads"] == [2, 4]
+
+
 def test_decisions_about_another_model_are_refused():
     decisions = Decisions(JudgedModel.describe(tiny_model()), JudgedDocuments("x"))
     with pytest.raises(CheckpointError, match=r"got decisions about .*made with this model"):
@@ -135,6 +151,15 @@ def test_decisions_about_another_model_are_refused():
         (lambda t: t.pop("format"), "format 1, got None"),
         (lambda t: t.pop("model"), "model: Field required"),
         (lambda t: t["model"].update(sha256="3f"), "model.sha256: .*, got '3f'"),
+        (
+            lambda t: t["model"].update(heads=[4]),
+            r"model\.heads: .* or 2 \(one a layer\), got \[4\]",
+        ),
+        (lambda t: t["model"].update(heads=[4, 0]), r"model\.heads"),
+        (
+            lambda t: t["model"].update(heads=[1, 4]),
+            "2 layers with 1, 4 heads, got layer 0, head 1",
+        ),
         (lambda t: t["decisions"][0].update(layer="0"), r"decisions\.0\.layer: .*, got '0'"),
         (lambda t: t["decisions"][0].update(layer=7), "got layer 7, head 1"),
         (lambda t: t["decisions"][0].update(pattern=" "), r"decisions\.0\.pattern: "),

@@ -1,13 +1,14 @@
 """Importance is what finite differences say, head by head, also where heads carry patterns."""
 
+import json
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 import torch
 
-from service.errors import CheckpointError
-from tests.tiny_model import INTRA, NEXT, PREVIOUS, tiny_model
+from tests.tiny_model import INTRA, NEXT, PREVIOUS, UNEVEN, tiny_model, widen
+from training.evaluate.rank_agreement import kendall_tau
 from training.fit.batches import make_batch
 from training.fit.losses import label_loss
 from training.mining.importance import SCORES, measure_importance, summarize_importance
@@ -127,7 +128,51 @@ def test_heat_map_is_xml_with_a_cell_for_each_head_and_score(summary):
     assert max(float(node.get("fill-opacity")) for node in cells) == 1.0
 
 
-def test_layers_with_different_numbers_of_heads_are_refused_by_name():
-    uneven = tiny_model(plan=((NEXT, INTRA), (INTRA,)), head_width=8)
-    with pytest.raises(CheckpointError, match=r"got \[1, 2\]; look into the teacher"):
-        to_dense(uneven)
+@pytest.fixture(scope="module", params=[True, False], ids=["structured", "dense"])
+def uneven(request):
+    """A model whose first layer has two of the four heads of the second."""
+    return tiny_model(5, is_structured=request.param, **UNEVEN).eval()
+
+
+@pytest.fixture(scope="module")
+def of_both(uneven, tiny_examples):
+    """Importance in the uneven model, and in one with more heads that give nothing."""
+    batches = [make_batch(tiny_examples[1], np.array([number])) for number in range(5)]
+    models = [to_dense(model).double() for model in (uneven, widen(uneven))]
+    return [
+        summarize_importance([measure_importance(model, b) for b in batches], {"n": 5}, 200, 0)
+        for model in models
+    ]
+
+
+def test_heads_that_a_layer_has_not_count_as_little_as_heads_that_give_nothing(of_both):
+    found, wide = of_both
+    for name in SCORES:
+        for values in ("mean", "low", "high"):
+            expected = np.array(getattr(wide.grids[name], values))
+            assert expected[0, 2:].tolist() == [0.0, 0.0]
+            expected[0, 2:] = np.nan
+            assert (expected[~np.isnan(expected)] > 0).all()
+            np.testing.assert_allclose(getattr(found.grids[name], values), expected, rtol=1e-9)
+        shares, wide_shares = found.grids[name].shares(), wide.grids[name].shares()
+        assert np.nansum(shares) == pytest.approx(100)
+        np.testing.assert_allclose(shares[1], wide_shares[1], rtol=1e-9)
+        assert found.grids[name].ranked() == wide.grids[name].ranked()[:6]
+    assert found.loss == pytest.approx(wide.loss)
+
+
+def test_report_passes_over_heads_that_a_layer_has_not(of_both):
+    found, _ = of_both
+    rows = json.loads(json.dumps(found.to_json(), allow_nan=False))["scores"]["taylor"]["mean"]
+    assert [[value is None for value in row] for row in rows] == [
+        [False, False, True, True],
+        [False] * 4,
+    ]
+    lines = found.to_text().splitlines()
+    assert [len(line.split()) for line in lines[1:4]] == [5, 3, 5]
+    assert "nan" not in found.to_text()
+    root = ET.fromstring(found.to_svg())
+    assert len([node for node in root.iter() if node.get("class") == "cell"]) == 2 * 6
+    assert "nan" not in "".join(root.itertext())
+    taylor, michel = (found.grids[name].mean.ravel()[[0, 1, 4, 5, 6, 7]] for name in SCORES)
+    assert found.rank_agreement == kendall_tau(taylor, michel)

@@ -6,19 +6,21 @@ import torch
 from hypothesis import given, settings
 
 from tests.tiny_bundle import tiny_tokenizer
-from tests.tiny_model import INTRA, MATCHING, NEXT, PREVIOUS, tiny_model
+from tests.tiny_model import INTRA, MATCHING, NEXT, PREVIOUS, UNEVEN, tiny_model, widen
 from tests.token_pairs import TOKENS, predicates, read
 from training.fit.batches import make_batch
 from training.mining.attention_maps import attention_maps
 from training.mining.candidates import LIBRARY, PAPER, candidate_predicates
 from training.mining.predicates import allow_self_where_empty, parse
 from training.mining.relevance import (
+    DocumentRelevance,
     Thresholds,
     global_relevance,
     measure_relevance,
     summarize_predicate,
     summarize_unexplained,
 )
+from training.mining.relevance_report import report_relevance
 from training.mining.subject import to_dense
 from training.mining.tokens import TokenClasses
 
@@ -167,6 +169,44 @@ def test_each_threshold_keeps_a_head_from_carrying(model, classes, tiny_examples
     previous = parse("previous")
     assert summarize_predicate(previous, 0, measured, Thresholds(), 100, 0).carriers == [(0, 2)]
     assert summarize_predicate(previous, 0, measured, thresholds, 100, 0).carriers == []
+
+
+def test_heads_that_a_layer_has_not_have_no_relevance_and_change_no_z(classes, tiny_examples):
+    uneven = tiny_model(2, **UNEVEN).eval()
+    measured = (
+        measure(to_dense(model), classes, tiny_examples[1], PAPER, ["next"])
+        for model in (uneven, widen(uneven))
+    )
+    patterns = [parse(text) for text in PAPER]
+    found, wide = (
+        report_relevance(patterns, [parse("next")], one, Thresholds(z=1.0), {"n": 6}, 100, 0)
+        for one in measured
+    )
+    there = np.array([[True, True, False, False], [True] * 4])
+    for one, of_wide in zip(found.predicates, wide.predicates, strict=True):
+        for values in ("mean", "low", "high"):
+            expected = np.where(there, getattr(of_wide.gr, values), np.nan)
+            np.testing.assert_allclose(getattr(one.gr, values), expected, atol=1e-6)
+        np.testing.assert_allclose(one.lift, np.where(there, of_wide.lift, np.nan), rtol=1e-4)
+        means = one.gr.mean[there]
+        z = (means - means.mean()) / means.std()
+        np.testing.assert_allclose(one.z[there], z, rtol=1e-9)
+        assert np.isnan(one.z[~there]).all()
+    rest = np.where(there, wide.unexplained.mean, np.nan)
+    np.testing.assert_allclose(found.unexplained.mean, rest, atol=1e-6)
+    carriers = {str(one.predicate): set(one.carriers) for one in found.predicates}
+    assert carriers["next"] == {(0, 1)}
+    assert carriers["previous"] == {(1, 3)}
+    assert carriers["same_token"] == {(0, 0), (1, 2)}
+
+
+def test_z_of_heads_that_are_all_alike_is_0_where_there_is_a_head():
+    inside = np.array([[2.0, np.nan], [2.0, 2.0]])
+    pairs, rows = np.array([8.0]), np.array([4.0])
+    measured = [DocumentRelevance(inside[None], inside / 4, pairs, rows, 8, 4)] * 2
+    one = summarize_predicate(parse("cls"), 0, measured, Thresholds(), 100, 0)
+    np.testing.assert_array_equal(one.gr.mean, [[0.5, np.nan], [0.5, 0.5]])
+    np.testing.assert_array_equal(one.z, [[0.0, np.nan], [0.0, 0.0]])
 
 
 def test_library_parses_holds_each_predicate_once_and_takes_more():

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from training.mining.attention_maps import attention_maps
 from training.mining.explorer.exhibit import Exhibit
+from training.mining.head_grid import stack_layers
 from training.mining.relevance import global_relevance
 
 
@@ -20,10 +21,10 @@ class DocumentMaps:
     """What every head of the token layers did in one document.
 
     Attributes:
-        weights: (layers, heads, tokens, tokens) float32 attention, rows sum to 1.
+        weights: one a layer: (its heads, tokens, tokens) float32 attention, rows sum to 1.
     """
 
-    weights: Tensor
+    weights: tuple[Tensor, ...]
 
     def row_bytes(self, layer: int, head: int) -> bytes:
         """One head's map for the page.
@@ -32,7 +33,7 @@ class DocumentMaps:
             For each token as little-endian float32 the largest weight of its row, then tokens x
             tokens bytes, 255 for that largest weight: within 0.2 % of it.
         """
-        weights = self.weights[layer, head]
+        weights = self.weights[layer][head]
         largest = weights.amax(dim=-1)
         shares = weights / largest.clamp(min=1e-12)[:, None]
         levels = (shares * 255).round().to(torch.uint8)
@@ -48,11 +49,12 @@ class DocumentMaps:
             size: pixels of an edge.
 
         Returns:
-            layers x heads x size x size bytes.
+            size x size bytes a head, layer by layer.
         """
-        pooled = F.adaptive_max_pool2d(self.weights, (size, size)).sqrt()
-        largest = pooled.amax(dim=(-2, -1), keepdim=True).clamp(min=1e-12)
-        return (pooled / largest * 255).round().to(torch.uint8).numpy().tobytes()
+        heads = torch.cat([F.adaptive_max_pool2d(maps, (size, size)) for maps in self.weights])
+        roots = heads.sqrt()
+        largest = roots.amax(dim=(-2, -1), keepdim=True).clamp(min=1e-12)
+        return (roots / largest * 255).round().to(torch.uint8).numpy().tobytes()
 
     def relevance(self, mask: Tensor) -> npt.NDArray[np.float64] | None:
         """How much of each head's attention lies inside a mask, over the tokens with a place.
@@ -61,12 +63,13 @@ class DocumentMaps:
             mask: (tokens, tokens) bool.
 
         Returns:
-            (layers, heads) float64 in [0, 1]; None where no token has a place.
+            (layers, heads) float64 in [0, 1], NaN where a layer has no such head; None where no
+            token has a place.
         """
         if not mask.any():
             return None
-        rows = [global_relevance(heads, mask) for heads in self.weights]
-        return torch.stack(rows).clamp(0, 1).numpy()
+        rows = [global_relevance(heads, mask).clamp(0, 1).numpy() for heads in self.weights]
+        return stack_layers(rows)
 
 
 class MapCache:
@@ -102,5 +105,4 @@ def compute_maps(exhibit: Exhibit, number: int) -> DocumentMaps:
     token_ids = torch.from_numpy(example.token_ids)
     sentence_ids = torch.from_numpy(example.sentence_ids)
     with exhibit.lock:
-        layers = [*attention_maps(exhibit.model, token_ids, sentence_ids)]
-    return DocumentMaps(torch.stack(layers))
+        return DocumentMaps((*attention_maps(exhibit.model, token_ids, sentence_ids),))

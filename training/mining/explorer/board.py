@@ -17,6 +17,7 @@ from training.mining.decisions import (
     write_decisions,
 )
 from training.mining.explorer.relevance_table import Relevance
+from training.mining.head_counts import check_head
 from training.mining.predicates import Or, Predicate, parse
 from training.model.patterns import Pattern
 
@@ -110,12 +111,7 @@ class Board:
                 f"expected a predicate that some token has a match for, got {str(predicate)!r}, "
                 "which has none in any document"
             )
-        shape = self._decisions.model
-        if not (0 <= layer < shape.layers and 0 <= head < shape.heads):
-            raise DataError(
-                f"expected a head of {shape.layers} layers x {shape.heads} heads, got layer "
-                f"{layer}, head {head}"
-            )
+        check_head(self._decisions.model.heads_by_layer, layer, head)
         evidence = Evidence(
             relevance=float(measured.relevance[layer, head]),
             lift=float(measured.lift[layer, head]),

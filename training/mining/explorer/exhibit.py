@@ -149,8 +149,7 @@ def fitted_stages(run_path: Path) -> tuple[str, ...]:
 def _find_origins(run: Run, config: ModelConfig) -> Places | None:
     """Where a student's heads began; None for one that was made by another recipe."""
     origins = teacher_places(read_recipe(run.recipe_path).student, config.heads)
-    shape = [len(row) for row in origins]
-    return origins if shape == [config.heads] * config.layers else None
+    return origins if tuple(map(len, origins)) == config.heads_by_layer else None
 
 
 def token_layers(model: ExtractiveModel) -> list[EncoderLayer]:

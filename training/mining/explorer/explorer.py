@@ -19,6 +19,8 @@ from training.mining.explorer.jobs import Job, Jobs
 from training.mining.explorer.overview import open_overview
 from training.mining.explorer.relevance_table import RelevanceTable
 from training.mining.explorer.what_if import measure_changes
+from training.mining.head_counts import check_head
+from training.mining.head_grid import to_rows
 from training.mining.predicates import Not, Predicate, parse
 from training.model.patterns import Unmatched
 
@@ -72,7 +74,7 @@ class Explorer:
             "model": self._model_sha256[:12],
             "source": self.exhibit.source,
             "layers": config.layers,
-            "heads": config.heads,
+            "heads": list(config.heads_by_layer),
             "plan": [[None if p is None else str(p) for p in row] for row in config.plan],
             "origins": self.exhibit.origins,
             "thumbnailSize": THUMBNAIL_SIZE,
@@ -108,12 +110,7 @@ class Explorer:
         Raises:
             DataError: no such document or head.
         """
-        config = self.exhibit.model.config
-        if not (0 <= layer < config.layers and 0 <= head < config.heads):
-            raise DataError(
-                f"expected a head of {config.layers} layers x {config.heads} heads, got layer "
-                f"{layer}, head {head}"
-            )
+        check_head(self.exhibit.model.config.heads_by_layer, layer, head)
         return self._maps_of(number).row_bytes(layer, head)
 
     def parse(self, text: str) -> dict[str, Any]:
@@ -232,7 +229,7 @@ class Explorer:
         relevance = maps.relevance(mask)
         has_place = mask.any(dim=-1)
         return {
-            "relevance": None if relevance is None else relevance.round(5).tolist(),
+            "relevance": None if relevance is None else to_rows(relevance),
             "uniform": float(mask[has_place].float().mean()) if has_place.any() else 0.0,
         }
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from service.errors import DataError
 from training.mining.explorer.exhibit import token_layers
+from training.mining.head_counts import check_head
 from training.mining.predicates import Predicate, allow_self_where_empty
 from training.mining.tokens import Tokens
 from training.model.attention import PatternedAttention
@@ -84,10 +85,7 @@ def check_changes(model: ExtractiveModel, changes: Sequence[HeadChange]) -> None
     for item in changes:
         name = f"layer {item.layer}, head {item.head}"
         config = model.config
-        if not (0 <= item.layer < config.layers and 0 <= item.head < config.heads):
-            raise DataError(
-                f"expected a head of {config.layers} layers x {config.heads} heads, got {name}"
-            )
+        check_head(config.heads_by_layer, item.layer, item.head)
         if places.count((item.layer, item.head)) > 1:
             raise DataError(f"expected one change a head, got several of {name}; keep one")
         if (item.predicate is None) != (item.change is Change.PRUNE):

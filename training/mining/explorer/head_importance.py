@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from training.fit.batches import make_batch
 from training.mining.explorer.exhibit import Exhibit, token_layers
+from training.mining.head_grid import from_rows, to_rows
 from training.mining.importance import (
     SCORES,
     DocumentImportance,
@@ -36,7 +37,8 @@ def open_importance(
         show_progress: draw a bar on stderr while computing.
 
     Returns:
-        JSON: by name of the score `mean`, `low` and `high`, each by layer and head.
+        JSON: by name of the score `mean`, `low` and `high`, each by layer and head; null where a
+        layer has no such head.
     """
     path = exhibit.folder / "importance.jsonl"
     key = {"format": _FORMAT, "model": model_sha256, "source": exhibit.source}
@@ -72,7 +74,7 @@ def _learning(exhibit: Exhibit) -> Iterator[None]:
 
 
 def _to_json(number: int, one: DocumentImportance) -> dict[str, Any]:
-    scores = {name: getattr(one, name).tolist() for name in SCORES}
+    scores = {name: to_rows(getattr(one, name), n_digits=17) for name in SCORES}
     return {"number": number, "loss": one.loss, **scores}
 
 
@@ -85,7 +87,7 @@ def _read(path: Path, key: dict[str, Any]) -> dict[int, DocumentImportance]:
                 return {}
             for line in file:
                 row = json.loads(line)
-                taylor, michel = np.array(row["taylor"]), np.array(row["michel"])
+                taylor, michel = from_rows(row["taylor"]), from_rows(row["michel"])
                 measured[row["number"]] = DocumentImportance(taylor, michel, row["loss"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}  # computed anew

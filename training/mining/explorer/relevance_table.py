@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from training.fit.batches import make_batch
 from training.mining.explorer.exhibit import Exhibit
+from training.mining.head_grid import from_rows, to_rows
 from training.mining.predicates import Predicate
 from training.mining.relevance import (
     DocumentRelevance,
@@ -31,7 +32,8 @@ class Relevance:
     """One predicate over many documents; see `PredicateRelevance`.
 
     Attributes:
-        relevance: (layers, heads) float64, GR: the mean over documents.
+        relevance: (layers, heads) float64, GR: the mean over documents; here and in the others NaN
+            where a layer has no such head.
         low: lower ends of its 95 % bootstrap interval.
         high: upper ends.
         lift: (layers, heads) GR over that of uniform attention.
@@ -65,7 +67,7 @@ class Relevance:
         """
         density = float(np.mean([one.n_pairs[place] / one.n_tokens**2 for one in measured]))
         found = summarize_predicate(predicate, place, measured, Thresholds(), _N_RESAMPLES, 0)
-        nothing = np.zeros(measured[0].inside.shape[1:])
+        nothing = 0.0 * measured[0].inside[place]  # where there is no head, NaN stays
         if found is None:
             return cls(*(nothing,) * 6, uniform=0.0, density=density, n_documents=0)
         carries = nothing.copy()
@@ -87,7 +89,7 @@ class Relevance:
         """For the page and for the folder."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return {
-            name: value.round(5).tolist() if isinstance(value, np.ndarray) else value
+            name: to_rows(value) if isinstance(value, np.ndarray) else value
             for name, value in values.items()
         }
 
@@ -95,7 +97,7 @@ class Relevance:
     def from_json(cls, table: Mapping[str, Any]) -> "Relevance":
         """Read what `to_json` gave."""
         values: dict[str, Any] = {
-            name: np.array(value) if isinstance(value, list) else value
+            name: from_rows(value) if isinstance(value, list) else value
             for name, value in table.items()
         }
         return cls(**values)

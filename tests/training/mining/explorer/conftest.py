@@ -53,6 +53,20 @@ def run_copy(tiny_run, tmp_path):
 
 
 @pytest.fixture
+def uneven_student(run_copy):
+    """Put a student in the run whose first layer has two heads and whose second has four."""
+    from tests.tiny_model import UNEVEN, tiny_model
+    from training.fit.checkpoint import save_model
+    from training.run import Run
+
+    recipe = run_copy / "recipe.toml"
+    text = recipe.read_text(encoding="utf-8")
+    changed = text.replace("heads = [[3, 1, 0, 2]]", "heads = [[3, 1], [2, 0, 3, 1]]")
+    recipe.write_text(changed, encoding="utf-8")
+    save_model(tiny_model(seed=1, **UNEVEN), Run(run_copy).student.model_path)
+
+
+@pytest.fixture
 def make_explorer(run_copy):
     """Open the run's explorer, as often as a test likes."""
     from training.mining.explorer.exhibit import open_exhibit

@@ -38,7 +38,7 @@ def wait(client, response, stage="teacher"):
 
 def test_run_names_its_model_heads_and_documents(client):
     run = client.get("/api/teacher/run").json()
-    assert (run["stage"], run["layers"], run["heads"]) == ("teacher", 2, 4)
+    assert (run["stage"], run["layers"], run["heads"]) == ("teacher", 2, [4, 4])
     assert [row["number"] for row in run["documents"]] == [0, 1, 2, 3]
     assert run["nHeld"] == 2
     assert all(0 <= row["rouge1"] <= 100 for row in run["documents"])
@@ -69,6 +69,89 @@ def test_student_names_the_teachers_heads_that_its_heads_began_as(make_explorer,
     text = recipe.read_text(encoding="utf-8")
     recipe.write_text(text.replace("layers = [0, 1]", "layers = [1]"), encoding="utf-8")
     assert make_explorer("student").describe()["origins"] is None  # it is of another recipe
+
+
+@pytest.fixture
+def uneven(uneven_student, make_explorer):
+    """Ask about a student whose first layer has two heads and whose second has four."""
+    app = create_app([make_explorer("teacher"), make_explorer("student")])
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        yield client
+
+
+def test_uneven_student_names_its_heads_and_where_they_began(uneven):
+    run = uneven.get("/api/student/run").json()
+    assert run["heads"] == [2, 4]
+    assert [len(row) for row in run["plan"]] == [2, 4]
+    assert run["origins"] == [[[0, 3], [0, 1]], [[1, 2], [1, 0], [1, 3], [1, 1]]]
+    for score in run["importance"].values():
+        for values in score.values():
+            assert values[0][2:] == [None, None]
+            assert all(value >= 0 for value in (*values[0][:2], *values[1]))
+    assert uneven.get("/api/teacher/run").json()["heads"] == [4, 4]
+
+
+def test_uneven_student_has_a_map_and_a_thumbnail_of_each_head_that_is_there(uneven):
+    n = uneven.get("/api/student/documents/1").json()["nTokens"]
+    size = uneven.get("/api/student/run").json()["thumbnailSize"]
+    content = uneven.get("/api/student/documents/1/thumbnails").content
+    thumbnails = np.frombuffer(content, dtype=np.uint8).reshape(6, size, size)
+    for place, (layer, head) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (1, 3)]):
+        content = uneven.get(f"/api/student/documents/1/heads/{layer}/{head}").content
+        largest = np.frombuffer(content[: 4 * n], dtype="<f4")[:, None]
+        levels = np.frombuffer(content[4 * n :], dtype=np.uint8).reshape(n, n)
+        weights = torch.tensor(levels / 255 * largest)
+        pooled = torch.nn.functional.adaptive_max_pool2d(weights[None], size)[0].numpy()
+        shares = (thumbnails[place] / 255) ** 2
+        np.testing.assert_allclose(shares, pooled / pooled.max(), atol=0.01)
+    answer = uneven.get("/api/student/documents/1/heads/0/2")
+    assert answer.status_code == 422
+    assert "2 layers with 2, 4 heads, got layer 0, head 2" in answer.json()["detail"]
+
+
+def test_uneven_student_is_measured_where_it_has_heads(uneven, make_explorer):
+    body = {"predicates": ["next", "self and not self"]}
+    found = wait(uneven, uneven.post("/api/student/relevance", json=body), "student")["result"]
+    for text in body["predicates"]:
+        for values in ("relevance", "low", "high", "lift", "z", "carries"):
+            rows = found[text][values]
+            assert [[value is None for value in row] for row in rows] == [
+                [False, False, True, True],
+                [False] * 4,
+            ]
+    assert found["next"]["relevance"][0][1] == pytest.approx(1.0, abs=1e-4)
+    assert make_explorer("student").measured() == found  # read back from the run folder
+    params = {"predicate": "next"}
+    here = uneven.get("/api/student/documents/1/relevance", params=params).json()["relevance"]
+    assert here[0][1:] == [pytest.approx(1.0, abs=1e-4), None, None]
+
+
+def test_head_that_an_uneven_student_has_not_is_neither_changed_nor_decided_about(uneven):
+    words = "2 layers with 2, 4 heads, got layer 0, head 3"
+    prune = {"changes": [{"layer": 0, "head": 3, "change": "prune"}]}
+    assert words in uneven.post("/api/student/what-if", json=prune).json()["detail"]
+    wait(uneven, uneven.post("/api/student/relevance", json={"predicates": ["next"]}), "student")
+    body = {"layer": 0, "head": 3, "predicate": "next", "verdict": "accepted"}
+    refused = uneven.post("/api/student/board", json=body)
+    assert refused.status_code == 422
+    assert words in refused.json()["detail"]
+    assert uneven.post("/api/student/board", json={**body, "head": 1}).status_code == 200
+    residual = uneven.get("/api/student/documents/1/residual").json()["relevance"]
+    assert 0 < residual[0][1] < 0.02  # the last token's own
+    assert residual[0][2:] == [None, None]
+    prune["changes"] = [{"layer": 1, "head": head, "change": "prune"} for head in range(4)]
+    job = wait(uneven, uneven.post("/api/student/what-if", json=prune), "student")
+    assert abs(job["result"]["loss"]["difference"]) > 1e-6
+
+
+def test_uneven_importance_goes_on_where_a_start_was_stopped(uneven, make_explorer, run_copy):
+    whole = uneven.get("/api/student/run").json()["importance"]
+    path = run_copy / "student" / "explorer" / "importance.jsonl"
+    kept = path.read_text(encoding="utf-8")
+    assert "NaN" not in kept
+    path.write_text("".join(kept.splitlines(keepends=True)[:3]), encoding="utf-8")
+    assert make_explorer("student").describe()["importance"] == whole
+    assert path.read_text(encoding="utf-8") == kept
 
 
 def test_tokens_put_together_are_the_documents_sentences(client, explorer):

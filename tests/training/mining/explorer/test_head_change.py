@@ -7,7 +7,7 @@ import torch
 
 from service.errors import DataError
 from tests.tiny_bundle import tiny_tokenizer
-from tests.tiny_model import tiny_model
+from tests.tiny_model import UNEVEN, tiny_model
 from training.mining.explorer.head_change import Change, HeadChange, changed_heads, check_changes
 from training.mining.predicates import parse
 from training.mining.tokens import TokenClasses
@@ -83,6 +83,23 @@ def test_pruned_head_is_one_whose_output_weights_are_zero():
         expected = zeroed(*one_document())
     changed = read_changed(free, [HeadChange(1, 2, Change.PRUNE)])
     torch.testing.assert_close(changed, expected, atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("place", [(0, 1), (1, 3)])
+def test_head_of_a_layer_of_its_own_width_is_pruned_by_itself(place):
+    model, zeroed = (tiny_model(**UNEVEN, is_structured=False).eval() for _ in range(2))
+    layer, head = place
+    with torch.no_grad():
+        zeroed.encoder.layers[layer].attention.output.weight[:, 8 * head : 8 * head + 8] = 0
+        expected = zeroed(*one_document())
+    check_changes(model, [HeadChange(*place, Change.PRUNE)])
+    changed = read_changed(model, [HeadChange(*place, Change.PRUNE)])
+    torch.testing.assert_close(changed, expected, atol=2e-6, rtol=1e-5)
+
+
+def test_head_that_a_layer_has_not_cannot_be_changed():
+    with pytest.raises(DataError, match="2 layers with 2, 4 heads, got layer 0, head 2"):
+        check_changes(tiny_model(**UNEVEN), [HeadChange(0, 2, Change.PRUNE)])
 
 
 def test_model_is_itself_again_afterwards():

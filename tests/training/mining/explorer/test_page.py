@@ -276,6 +276,54 @@ def test_teacher_and_student_stand_side_by_side_and_a_click_on_either_is_answere
     expect(page.locator("#board-heading")).to_have_text("Board of the teacher")
 
 
+@pytest.mark.usefixtures("uneven_student")
+@pytest.mark.parametrize("stages", [("teacher", "student")])
+def test_student_with_layers_of_different_widths_stands_beside_its_teacher(page, run_copy):
+    assert page.locator("#teacher-0-0, #teacher-0-3, #teacher-1-3").count() == 3
+    assert page.locator(".cell[id^=student-0-]").count() == 2
+    assert page.locator(".cell[id^=student-1-]").count() == 4
+    for head in ("0-0", "0-1", "1-0", "1-3"):
+        assert not page.locator(f"#student-{head} canvas").evaluate(IS_BLANK)
+
+    # Figures are those of the heads that there are.
+    page.select_option("#colour", "michel")
+    figures = page.locator(".cell[id^=student-] .figure").all_text_contents()
+    assert sum(map(float, figures)) == pytest.approx(100, abs=0.5)
+    page.fill("#predicate", "previous")
+    page.select_option("#colour", "lift")
+    expect(page.locator("#student-1-3 .figure")).not_to_be_empty()
+    page.select_option("#colour", "relevance")
+    expect(page.locator("#student-1-3 .figure")).to_have_text("100.0")
+
+    # Each head knows its place, and the keyboard goes to none that is not there.
+    page.click("#student-1-2")
+    expect(page.locator("#head-pattern")).to_have_text(
+        "carries matching_token · began as teacher 1·3"
+    )
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#head-heading")).to_have_text("Student: layer 1, head 2")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#head-heading")).to_have_text("Student: layer 0, head 1")
+    page.locator(".token").nth(3).click()
+    expect(page.locator("#token-says")).to_contain_text("looks at")
+
+    # A whole layer is tried, and a decision about one head is written down.
+    page.select_option("#change", "prune")
+    page.select_option("#target", "layer")
+    page.click("#try")
+    row = page.locator("#results tbody tr")
+    expect(row).to_contain_text("student: prune 2 heads: 0·0 0·1")
+    page.click("#accept")
+    expect(page.locator("#board .chip")).to_have_text("0·1×")
+    expect(page.locator("#head-figures")).to_contain_text("rank")
+    table = json.loads((run_copy / "student-decisions.json").read_text(encoding="utf-8"))
+    assert table["model"]["heads"] == [2, 4]
+    assert find_our_faults(page) == []
+
+
 @pytest.mark.parametrize("stages", [("teacher", "student")])
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 def test_every_part_is_named_readable_and_inside_the_window(page, color_scheme):

@@ -52,7 +52,7 @@ class Page {
     document.getElementById("subject").textContent = [run, ...stages, source].join(" · ");
     document.title = `${run}: patsum explore`;
     const grids = document.getElementById("grids");
-    grids.style.setProperty("--columns", Math.max(...this.#models.map((model) => model.run.heads)));
+    grids.style.setProperty("--columns", Math.max(...this.#models.flatMap((model) => model.run.heads)));
     grids.replaceChildren(...this.#models.map((model) => model.grid.element));
     this.#editor.offer(library);
     for (const model of this.#models) model.figures.takeImportance(model.run.importance);
@@ -119,7 +119,7 @@ class Page {
       `${capitalize(model.stage)}: layer ${layer}, head ${head}`;
     this.#describeHead();
     this.#board.choose(this.#head);
-    this.#whatIf.choose(this.#head, model.run.heads);
+    this.#whatIf.choose(this.#head, model.run.heads[layer]);
     this.#showFigures();
     await this.#attempt(async () => {
       await this.#fetchHead();

@@ -21,6 +21,7 @@ const KINDS = {
   },
 };
 
+/** Figures are rows of numbers by layer and head, null where a layer has no such head. */
 export class Figures {
   #select = document.getElementById("colour");
   #onChange;
@@ -42,7 +43,7 @@ export class Figures {
     });
   }
 
-  /** @param {Record<string, {mean: number[][]}>} importance - by score, by layer and head. */
+  /** @param {Record<string, {mean: (number | null)[][]}>} importance - by score. */
   takeImportance(importance) {
     this.#importance = importance;
     this.#onChange();
@@ -114,7 +115,7 @@ export class Figures {
     if (kind === "relevance") {
       return { values, top: highest(values), write: percent, note: `${note}, ${where}` };
     }
-    const lift = values.map((row) => row.map((value) => value / source.uniform));
+    const lift = divide(values, source.uniform);
     return { values: lift, top: highest(lift), write: times, note: `${note}, ${where}` };
   }
 
@@ -141,15 +142,23 @@ export class Figures {
   }
 }
 
+/** The figures of the heads that there are. */
+function list(values) {
+  return values.flat().filter((value) => value !== null);
+}
+
 function highest(values) {
-  return Math.max(...values.flat());
+  return Math.max(...list(values));
+}
+
+function divide(values, by) {
+  return values.map((row) => row.map((value) => (value === null ? null : value / by)));
 }
 
 function shares(values) {
-  const sum = values.flat().reduce((a, b) => a + b, 0) || 1;
-  return values.map((row) => row.map((value) => value / sum));
+  return divide(values, list(values).reduce((a, b) => a + b, 0) || 1);
 }
 
 function rank(values, layer, head) {
-  return 1 + values.flat().filter((value) => value > values[layer][head]).length;
+  return 1 + list(values).filter((value) => value > values[layer][head]).length;
 }

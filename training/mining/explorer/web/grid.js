@@ -16,7 +16,6 @@ export class Grid {
   #note = make("span", { class: "hint", "aria-live": "polite" });
   #cells = [];
   #stage;
-  #nHeads;
   #hasPatterns;
   #size;
   #thumbnails = null;
@@ -28,11 +27,10 @@ export class Grid {
    */
   constructor(run, onPick) {
     this.#stage = run.stage;
-    this.#nHeads = run.heads;
     this.#hasPatterns = run.plan.flat().some((pattern) => pattern !== null);
     this.#size = run.thumbnailSize;
     this.#onPick = onPick;
-    const numbers = Array.from({ length: run.heads }, (_, head) =>
+    const numbers = Array.from({ length: Math.max(...run.heads) }, (_, head) =>
       make("span", { role: "columnheader" }, String(head)),
     );
     const top = make("div", { role: "row" }, make("span", { role: "columnheader" }, "head"), ...numbers);
@@ -47,7 +45,7 @@ export class Grid {
     this.#cells[0][0].button.tabIndex = 0;
   }
 
-  /** Show the thumbnails of a document: layers * heads * size * size levels. */
+  /** Show the thumbnails of a document: size * size levels a head, layer by layer. */
   show(thumbnails) {
     this.#thumbnails = thumbnails;
     this.repaint();
@@ -66,7 +64,7 @@ export class Grid {
   /**
    * Colour the cells.
    *
-   * @param {number[][] | null} figures - by layer and head; null for none.
+   * @param {(number | null)[][] | null} figures - by layer and head; null for none.
    * @param {number} top - what is brightest.
    * @param {(figure: number) => string} write - a figure in few characters.
    * @param {string} note - what the figures are.
@@ -138,7 +136,7 @@ export class Grid {
       figure,
       ...(this.#hasPatterns ? [carried] : []),
     );
-    const place = layer * this.#nHeads + head;
+    const place = this.#cells.flat().length + head; // among all heads, layer by layer
     return { cell: make("span", { role: "gridcell" }, button), button, canvas, figure, name, place };
   }
 

@@ -30,6 +30,7 @@ export class WhatIf {
       `${stage}, on ${nHeld} held validation documents, ROUGE-1 ${rouge1.toFixed(2)} now`;
   }
 
+  /** Take a head, and how many its layer has. */
   choose(head, nHeads) {
     this.#head = head;
     this.#nHeads = nHeads;
