@@ -394,12 +394,11 @@ def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tenso
     # Products with 0 or 1 and not `where`, which takes several times as long in onnxruntime.
     has_others = n_others.clamp(max=1.0)
     means = (take_rows(sums, layout.copy_ids) - flat) * (has_others / n_others.clamp(min=1.0))
-    own = flat
-    if unmatched is Unmatched.ALL:
-        is_real = (layout.sentence_ids >= 0)[..., None].to(flat.dtype)
-        mean = (value * is_real).sum(dim=1, keepdim=True) / is_real.sum(dim=1, keepdim=True)
-        own = flatten_places(torch.where(is_real > 0, mean.expand(value.shape), value))
-    return put_back(means + own * (1.0 - has_others), value)
+    if unmatched is Unmatched.SELF:
+        return put_back(means + flat * (1.0 - has_others), value)
+    is_real = (layout.sentence_ids >= 0)[:, None].to(flat.dtype)  # B 1 T
+    mean = (is_real @ value) / is_real.sum(dim=-1, keepdim=True)  # B 1 W
+    return put_back(means, value) + mean * put_back(1.0 - has_others, value)
 
 
 def _put_cls(means: Tensor, of_cls: Tensor, layout: Layout) -> Tensor:
