@@ -77,7 +77,13 @@ def list_systems(ours: Bundle, encoder: Path | None, folder: Path, threads: int)
         DataError: the encoder's folder holds something else.
     """
     splitter = SentenceSplitter.from_json(ours.path / "punkt.json")
-    systems = [System("patsum", partial(peer_systems.patsum, ours.path))]
+    systems = [
+        System(
+            "patsum",
+            partial(peer_systems.patsum, ours.path),
+            "on one thread, whatever --threads says: a second one does not help an article",
+        )
+    ]
     systems += [System("Lead-3", partial(peer_systems.lead, splitter))]
     systems += [
         System(

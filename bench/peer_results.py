@@ -41,7 +41,7 @@ class PeerResults(Section):
         created: date and time, UTC.
         command: that makes them again.
         seed: of the draw of articles.
-        threads: that every system may use.
+        threads: that every system but ours may use.
         model: version of our bundle.
         machine: it ran on.
         quiet: whether the machine did anything else.
@@ -80,7 +80,7 @@ class PeerResults(Section):
         ]
         head = ("system", "ms, median", "ms, p95", "ours ×", "R-1", "R-2", "R-L", "n × repeats")
         return Table(
-            f"The same articles, three sentences each, {self.threads} thread(s)", head, rows
+            f"The same articles, three sentences each, up to {self.threads} thread(s)", head, rows
         )
 
     def to_notes(self) -> list[tuple[str, str]]:

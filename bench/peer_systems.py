@@ -17,7 +17,7 @@ from service.text.sentences import SentenceSplitter
 Summarize = Callable[[str], list[str]]
 
 
-def patsum(bundle: Path | None) -> Summarize:
+def patsum(bundle: Path) -> Summarize:
     """Ours, the whole way: text, sentences, tokens, scores, trigram blocking.
 
     On one thread, as the service works on a document: a second one does not help an article.

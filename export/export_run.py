@@ -75,8 +75,8 @@ def export_run(
     settings = encoder_files.settings
     settings = dataclasses.replace(
         settings,
-        max_tokens=max_tokens or settings.max_tokens,
-        max_sentences=max_sentences or settings.max_sentences,
+        max_tokens=settings.max_tokens if max_tokens is None else max_tokens,
+        max_sentences=settings.max_sentences if max_sentences is None else max_sentences,
     )
     encoder_files = dataclasses.replace(encoder_files, settings=settings)
     model = crop_positions(load_model(student.model_path, encoder), encoder_files.settings)

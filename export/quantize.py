@@ -319,15 +319,15 @@ def _constant(
 def _look_up(
     node: onnx.NodeProto, graph: onnx.GraphProto, table: onnx.TensorProto, *, is_new: bool
 ) -> Iterator[onnx.NodeProto]:
-    """Rows of an embedding table, stored as int8 with one scale a row."""
+    """Rows (1, tokens) of an embedding table, stored as int8 with one scale a row."""
     rows, y, t = node.input[1], node.output[0], table.name
     if is_new:
         values, scales = round_to_int8(numpy_helper.to_array(table), 1, _TABLE_LEVELS)
         graph.initializer.append(numpy_helper.from_array(values, f"{t}.q"))
         graph.initializer.append(numpy_helper.from_array(scales[:, 0], f"{t}.s"))
     yield helper.make_node("Gather", [f"{t}.q", rows], [f"{y}.q"], name=f"{y}.q/Gather", axis=0)
-    yield helper.make_node("Gather", [f"{t}.s", rows], [f"{y}.rows"], name=f"{y}.rows", axis=0)
-    yield helper.make_node("Squeeze", [f"{y}.rows", _BATCH_AXIS], [f"{y}.s"], name=f"{y}.s")
+    yield helper.make_node("Gather", [f"{t}.s", rows], [f"{y}.scales"], name=f"{y}.scales", axis=0)
+    yield helper.make_node("Squeeze", [f"{y}.scales", _BATCH_AXIS], [f"{y}.s"], name=f"{y}.s")
     # One pass, where a cast and a product would be two.
     inputs = [f"{y}.q", f"{y}.s"]
     yield helper.make_node("DequantizeLinear", inputs, [y], name=f"{y}/Dequantize", axis=1)

@@ -64,16 +64,23 @@ def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tens
     Returns:
         (sentences, sentences) float, rows sum to 1; equals `pool_tokens` of the dense map.
     """
-    ones = torch.ones_like(layout.group_ids, dtype=among_cls.dtype)
-    seen = _count(layout, ones)  # S U
+    is_repeated = layout.n_copies > 1  # U
+    repeated = torch.nonzero(is_repeated)[:, 0]  # R
+    # All tokens without a second copy share one column, the last: many columns would cost memory.
+    ranks = torch.cumsum(is_repeated.to(torch.int64), dim=0) - 1
+    column_of = torch.where(is_repeated, ranks, repeated.shape[0])  # U
+    columns = column_of.index_select(0, layout.copy_ids)  # T
+    ones = torch.ones_like(columns, dtype=among_cls.dtype)
     is_moved = layout.is_start & layout.is_learned.index_select(0, layout.group_ids)
-    looking = _count(layout, ones - is_moved.to(ones.dtype))
-    has_copy = (layout.n_copies > 1).to(ones.dtype)  # U
-    by_copy = looking * (has_copy / (layout.n_copies - 1).clamp(min=1).to(ones.dtype))
+    n_columns = repeated.shape[0] + 1
+    seen = _count(layout, columns, n_columns, ones)  # S R+1
+    looking = _count(layout, columns, n_columns, ones - is_moved.to(ones.dtype))
+    n_others = (layout.n_copies - 1).index_select(0, repeated).to(ones.dtype)
+    by_copy = looking * torch.cat([1.0 / n_others, ones.new_zeros(1)])  # S R+1
     places = torch.arange(layout.starts.shape[0])
     itself = (places[None, :] == places[:, None]).to(ones.dtype)
     lengths = seen.sum(dim=1, keepdim=True)
-    alone = (looking * (1.0 - has_copy)).sum(dim=1, keepdim=True)  # S 1
+    alone = looking[:, -1:]  # S 1
     is_all = unmatched is Unmatched.ALL
     where_alone = lengths.T / lengths.sum() if is_all else itself
     learned = layout.is_learned.to(ones.dtype)  # S
@@ -82,10 +89,9 @@ def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tens
     return total / lengths
 
 
-def _count(layout: Layout, weights: Tensor) -> Tensor:
-    """(sentences, distinct tokens) sums of weights (tokens,) by sentence and distinct token."""
-    n_distinct = layout.n_copies.shape[0]
-    n_cells = layout.starts.shape[0] * n_distinct
-    cells = layout.group_ids * n_distinct + layout.copy_ids
-    flat = weights.new_zeros(n_cells).scatter_add(0, cells, weights)
-    return flat.view(layout.starts.shape[0], n_distinct)
+def _count(layout: Layout, columns: Tensor, n_columns: int, weights: Tensor) -> Tensor:
+    """(sentences, columns) sums of weights (tokens,) by sentence and the token's column."""
+    n_sentences = layout.starts.shape[0]
+    cells = layout.group_ids * n_columns + columns
+    flat = weights.new_zeros(n_sentences * n_columns).scatter_add(0, cells, weights)
+    return flat.view(n_sentences, n_columns)

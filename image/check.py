@@ -29,11 +29,10 @@ TEXT = (
 )
 
 FULL_TEXT = " ".join(
-    f"That was report {i} from the harbour, which reopened after six weeks of repairs and cost the "
-    "town some two million pounds."
-    for i in range(1_100)
+    f"Report {i}: it is as far as we can go by car, so he and I set off on foot."
+    for i in range(1_200)
 )
-"""A document of more than the 24,576 tokens and 1,024 sentences that the model reads."""
+"""A document of more than the 16,384 tokens and 768 sentences that the model reads."""
 
 
 def fetch(url: str, body: dict[str, object] | None = None) -> tuple[int, str]:

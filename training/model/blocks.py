@@ -40,7 +40,8 @@ class Blocks:
     """All sentences of a batch in blocks.
 
     Attributes:
-        parts: as many sentences in each; the longest may stand several times in the last ones.
+        parts: all with the same number of sentences; to fill the last ones up, the longest sentence
+            may stand several times.
         order: (all sentences,) int64 place of each among those of all parts, one part after the
             other.
         rows: (documents * tokens,) int64 row of each token among those of all parts, flattened

@@ -1,4 +1,4 @@
-"""Several linear layers that read the same vectors, as one product."""
+"""One or several linear layers that read the same vectors, as one product."""
 
 import torch
 import torch.nn.functional as F
