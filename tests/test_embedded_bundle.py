@@ -1,6 +1,7 @@
 """The embedded bundle: what every installation answers with, on a real text."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from service import Summarizer
 from service.inference.bundle import embedded_bundle_path
+from service.text.select import LengthRule
 
 GOLDEN = Path(__file__).with_name("golden.json")
 MAX_BYTES = 20_000_000
@@ -45,6 +47,21 @@ def test_every_head_carries_a_pattern_and_the_last_layer_each_of_them(summarizer
     assert all(head in model.pattern_names for row in model.patterns for head in row)
     assert set(model.patterns[-1]) == set(model.pattern_names)
     assert model.is_last_for_cls
+
+
+def test_the_readme_shows_what_the_bundle_answers(summarizer):
+    readme = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    shown = re.search(r'"text": "(The harbour of Port Ellin.*?)",\n', readme)
+    assert shown is not None
+    rule = LengthRule(sentence_count=2)
+    summary = summarizer.summarize(shown[1], rule=rule, explain="attention", top_k=2)
+    assert f'"modelVersion": "{summarizer.bundle.version}"' in readme
+    for sentence in summary.sentences:
+        assert f'"rankScore": {sentence.rank_score:.6f}, "offset": {sentence.offset}' in readme
+    for evidence in summary.explanation.selected[0].evidence:
+        assert f'{{"index": {evidence.index}, "weight": {evidence.weight:.6f}}}' in readme
+    for pattern in summary.explanation.selected[0].patterns[:2]:
+        assert f'{{"name": "{pattern.name}", "share": {pattern.share:.6f}}}' in readme
 
 
 def test_quality_on_validation_and_test_is_recorded(summarizer):

@@ -144,7 +144,7 @@ def test_check_fails_where_a_system_is_missing(monkeypatch):
 
 
 def test_ours_gives_the_sentences_of_the_summarizer():
-    chosen = peer_systems.patsum(embedded_bundle_path(), threads=1)(TEXT)
+    chosen = peer_systems.patsum(embedded_bundle_path())(TEXT)
     assert len(chosen) == 3
     assert all(sentence in TEXT for sentence in chosen)
 
