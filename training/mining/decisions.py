@@ -80,11 +80,6 @@ class JudgedModel:
         """Heads of each layer."""
         return (self.heads,) * self.layers if isinstance(self.heads, int) else self.heads
 
-    @property
-    def most_heads(self) -> int:
-        """Heads of the layer that has the most."""
-        return max(self.heads_by_layer)
-
 
 @dataclass(frozen=True)
 class JudgedDocuments:

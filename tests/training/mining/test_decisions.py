@@ -124,7 +124,7 @@ def test_decisions_are_about_the_model_that_they_were_made_with():
 
 def test_model_with_layers_of_different_widths_is_judged_head_by_head(tmp_path):
     judged = JudgedModel.describe(tiny_model(**UNEVEN))
-    assert (judged.heads, judged.heads_by_layer, judged.most_heads) == ((2, 4), (2, 4), 4)
+    assert (judged.heads, judged.heads_by_layer) == ((2, 4), (2, 4))
     decisions = Decisions(judged, JudgedDocuments("x"))
     for layer in range(2):
         for head in range(2 + 2 * layer):
