@@ -1,5 +1,6 @@
 """The decisions file: what was decided reads back, and what does not fit is named."""
 
+import dataclasses
 import datetime as dt
 import json
 
@@ -138,6 +139,13 @@ def test_model_with_layers_of_different_widths_is_judged_head_by_head(tmp_path):
     assert table["model"]["heads"] == [2, 4]
 
 
+def test_list_of_equal_heads_is_one_number(edit):
+    assert JudgedModel("0" * 64, 2, (4, 4)) == JudgedModel("0" * 64, 2, 4)
+    decisions = read_decisions(edit(lambda table: table["model"].update(heads=[4, 4])))
+    assert decisions.model.heads == 4
+    decisions.check_model(dataclasses.replace(decisions.model, heads=4))
+
+
 def test_decisions_about_another_model_are_refused():
     decisions = Decisions(JudgedModel.describe(tiny_model()), JudgedDocuments("x"))
     with pytest.raises(CheckpointError, match=r"got decisions about .*made with this model"):
@@ -155,6 +163,7 @@ def test_decisions_about_another_model_are_refused():
             lambda t: t["model"].update(heads=[4]),
             r"model\.heads: .* or 2 \(one a layer\), got \[4\]",
         ),
+        (lambda t: t["model"].update(heads=[]), r"model\.heads: .*got \[\]"),
         (lambda t: t["model"].update(heads=[4, 0]), r"model\.heads"),
         (
             lambda t: t["model"].update(heads=[1, 4]),
