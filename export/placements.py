@@ -24,6 +24,7 @@ def explain_plan(recipe: Recipe, decisions: Decisions | None, plan: Plan) -> dic
 
     Raises:
         DataError: several accepted patterns for one head.
+        CheckpointError: the recipe's layers are not those of the model that was judged.
     """
     rows = [] if decisions is None else _find_placements(recipe, decisions, plan)
     return {"plan_reason": recipe.plan_reason, "placements": rows}
@@ -32,9 +33,10 @@ def explain_plan(recipe: Recipe, decisions: Decisions | None, plan: Plan) -> dic
 def _find_placements(recipe: Recipe, decisions: Decisions, plan: Plan) -> list[dict[str, Any]]:
     accepted = decisions.accepted()
     found = {(d.layer, d.head): d for d in decisions.decisions if d.is_accepted and d.injectable}
+    places = teacher_places(recipe.student, decisions.model.heads_by_layer)
     return [
         _describe(layer, head, found[place])
-        for layer, row in enumerate(teacher_places(recipe.student, decisions.model.most_heads))
+        for layer, row in enumerate(places)
         for head, place in enumerate(row)
         if place in accepted and plan[layer][head] is accepted[place]
     ]

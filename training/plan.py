@@ -1,11 +1,12 @@
 """The plan of a student: which head carries which pattern, by a recipe's names or by decisions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from service.errors import RecipeError
 from training.model.config import Activation, Plan, Positions
 from training.model.controls import Control
+from training.model.inherited import check_layers
 from training.model.patterns import Pattern, Unmatched
 from training.recipe import StudentRecipe
 
@@ -39,7 +40,9 @@ def read_plan(recipe: StudentRecipe) -> Plan:
 
 
 def place_patterns(
-    recipe: StudentRecipe, accepted: Mapping[tuple[int, int], Pattern], n_heads: int
+    recipe: StudentRecipe,
+    accepted: Mapping[tuple[int, int], Pattern],
+    heads_by_layer: Sequence[int],
 ) -> Plan:
     """Put each pattern into the student's head that stands for the teacher's.
 
@@ -47,16 +50,17 @@ def place_patterns(
         recipe: the teacher's layers and heads that it starts from, and what the others carry.
         accepted: patterns by the teacher's layer and head; what the student does not start from
             is left out.
-        n_heads: the teacher's heads a layer.
+        heads_by_layer: how many heads each layer of the teacher has.
 
     Returns:
         (layers, heads) patterns, None for a free head.
 
     Raises:
         RecipeError: the student starts from none of the heads, or an unknown name.
+        CheckpointError: the teacher has not all the layers.
     """
     undecided = read_head(recipe.undecided, "undecided")
-    places = teacher_places(recipe, n_heads)
+    places = teacher_places(recipe, heads_by_layer)
     if not any(place in accepted for row in places for place in row):
         raise RecipeError(
             f"decisions: expected an accepted pattern in a head that the student starts from "
@@ -66,17 +70,23 @@ def place_patterns(
     return tuple(tuple(accepted.get(place, undecided) for place in row) for row in places)
 
 
-def teacher_places(recipe: StudentRecipe, n_heads: int) -> Places:
+def teacher_places(recipe: StudentRecipe, heads_by_layer: Sequence[int]) -> Places:
     """Tell which head of the teacher each head of a student starts from.
 
     Args:
         recipe: the layers and heads that it starts from.
-        n_heads: the teacher's heads a layer, all of which it has where the recipe names none.
+        heads_by_layer: how many heads each layer of the teacher has; where the recipe names none,
+            the student starts from all of them.
 
     Returns:
         The teacher's layer and head by the student's; as many rows as the recipe has for both.
+
+    Raises:
+        CheckpointError: the teacher has not all the layers.
     """
-    rows = one_for_each(recipe.heads or (tuple(range(n_heads)),), recipe.layers)
+    check_layers(recipe.layers, len(heads_by_layer))
+    every = tuple(tuple(range(heads_by_layer[layer])) for layer in recipe.layers)
+    rows = one_for_each(recipe.heads or every, recipe.layers)
     return tuple(
         tuple((layer, head) for head in row)
         for layer, row in zip(recipe.layers, rows, strict=False)

@@ -48,7 +48,7 @@ def make_student(
         plan = read_plan(recipe)
     else:
         decisions.check_model(JudgedModel.describe(teacher))
-        plan = place_patterns(recipe, decisions.accepted(), teacher.config.heads)
+        plan = place_patterns(recipe, decisions.accepted(), teacher.config.heads_by_layer)
     changes: dict[str, Any] = {}
     if recipe.feed_forward:
         changes["feed_forward"] = one_for_each(recipe.feed_forward, recipe.layers)

@@ -3,7 +3,7 @@
 import pytest
 
 from service.errors import CheckpointError, RecipeError
-from tests.tiny_model import tiny_model
+from tests.tiny_model import UNEVEN, tiny_model
 from training.mining.decisions import (
     Decision,
     Decisions,
@@ -84,7 +84,7 @@ ACCEPTED = {(0, 1): MATCHING, (1, 3): NEXT, (2, 0): PREVIOUS}
 
 
 def place(accepted=ACCEPTED, **recipe):
-    return place_patterns(StudentRecipe(**{"decisions": "x.json", **recipe}), accepted, n_heads=4)
+    return place_patterns(StudentRecipe(**{"decisions": "x.json", **recipe}), accepted, (4,) * 4)
 
 
 def test_patterns_sit_in_the_layers_and_heads_that_stand_for_the_teachers():
@@ -109,6 +109,11 @@ def test_student_without_one_accepted_pattern_is_refused():
         place(layers=(3,))
 
 
+def test_student_of_a_layer_that_the_teacher_has_not_is_refused():
+    with pytest.raises(CheckpointError, match=r"a teacher with 4 \(0 to 3\), got \[0, 4\]"):
+        place(layers=(0, 4))
+
+
 def decide(teacher, *places):
     made = Decisions(JudgedModel.describe(teacher), JudgedDocuments("grammar 2"))
     for layer, head, pattern in places:
@@ -121,6 +126,13 @@ def test_student_follows_decisions_about_its_teacher():
     recipe = StudentRecipe(layers=(1,), decisions="x.json", undecided="free")
     student = make_student(recipe, teacher, decide(teacher, (1, 2, "next_token")))
     assert student.config.plan == ((None, None, NEXT, None),)
+
+
+def test_student_follows_decisions_about_a_teacher_with_layers_of_different_widths():
+    teacher = tiny_model(**UNEVEN)
+    recipe = StudentRecipe(layers=(1, 0), decisions="x.json", undecided="free")
+    student = make_student(recipe, teacher, decide(teacher, (1, 3, "next_token")))
+    assert student.config.plan == ((None, None, None, NEXT), (None, None))
 
 
 def test_student_refuses_decisions_about_another_teacher():

@@ -50,8 +50,8 @@ class AblationRunner:
         say: told in a line before each fit where the whole stands.
 
     Raises:
-        CheckpointError: the teacher is missing, or decisions that a variant follows are about
-            another one.
+        CheckpointError: the teacher is missing, or has not the layers that a variant with
+            decisions starts from, or those decisions are about another one.
         DataError: the examples are missing, or do not fit the run's text encoder; such decisions
             are missing or malformed.
         RecipeError: a student starts from no head with an accepted pattern.
@@ -118,7 +118,7 @@ class AblationRunner:
             decisions = self._run.open_decisions(student)
             assert decisions is not None
             decisions.check_model(teacher)
-            place_patterns(student, decisions.accepted(), teacher.most_heads)
+            place_patterns(student, decisions.accepted(), teacher.heads_by_layer)
 
     def _run_cell(self, variant: str, seed: int) -> Measured:
         """Fit and measure one variant with one seed."""

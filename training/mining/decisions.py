@@ -68,22 +68,24 @@ class JudgedModel:
     layers: Count
     heads: Count | tuple[Count, ...]
 
+    def __post_init__(self) -> None:
+        """Write one number for layers that are alike, so that equal models compare equal."""
+        if isinstance(self.heads, int) or len(self.heads) != self.layers:
+            return  # a list of another length is for `read_decisions` to refuse
+        if len(set(self.heads)) == 1:
+            object.__setattr__(self, "heads", self.heads[0])
+
     @classmethod
     def describe(cls, model: ExtractiveModel) -> "JudgedModel":
         """Describe a model as it is in memory; hashing takes a moment."""
         sha256 = hash_tensors(model.state_dict())
         counts = model.config.heads_by_layer
-        return cls(sha256, len(counts), counts[0] if len(set(counts)) == 1 else counts)
+        return cls(sha256, len(counts), counts)
 
     @property
     def heads_by_layer(self) -> HeadCounts:
         """Heads of each layer."""
         return (self.heads,) * self.layers if isinstance(self.heads, int) else self.heads
-
-    @property
-    def most_heads(self) -> int:
-        """Heads of the layer that has the most."""
-        return max(self.heads_by_layer)
 
 
 @dataclass(frozen=True)

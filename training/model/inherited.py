@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from service.errors import CheckpointError
-from training.model.config import ModelConfig, Plan
+from training.model.config import Plan
 from training.model.extractive_model import ExtractiveModel
 
 _HEAD_ROWS = ("query.weight", "query.bias", "key.weight", "key.bias", "value.weight", "value.bias")
@@ -40,14 +40,10 @@ def student_from_teacher(
             a feed-forward block is larger than the teacher's.
     """
     config = teacher.config
-    outside = [layer for layer in layers if not 0 <= layer < config.layers]
-    if outside or not layers:
-        raise CheckpointError(
-            f"expected layers of a teacher with {config.layers} "
-            f"(0 to {config.layers - 1}), got {list(layers)}"
-        )
-    heads = heads or [range(config.heads)] * len(layers)
-    _refuse_other_heads(config, heads, len(layers))
+    check_layers(layers, config.layers)
+    counts = [config.heads_by_layer[layer] for layer in layers]
+    heads = heads or [range(n) for n in counts]
+    _refuse_other_heads(counts, heads)
     n_heads = [len(row) for row in heads]
     plan: Plan = changes.pop("plan", tuple((None,) * n for n in n_heads))
     if [len(row) for row in plan] != n_heads:
@@ -80,13 +76,32 @@ def student_from_teacher(
     return student
 
 
-def _refuse_other_heads(config: ModelConfig, heads: Sequence[Sequence[int]], n_layers: int) -> None:
-    is_inside = all(0 <= head < config.heads for row in heads for head in row)
-    if is_inside and len(heads) == n_layers and all(heads):
+def check_layers(layers: Sequence[int], n_layers: int) -> None:
+    """Check that there is a layer, and that the teacher has them all.
+
+    Args:
+        layers: any numbers.
+        n_layers: of the teacher.
+
+    Raises:
+        CheckpointError: there is none, or one is outside the teacher.
+    """
+    if layers and all(0 <= layer < n_layers for layer in layers):
         return
     raise CheckpointError(
-        f"expected heads of {n_layers} layers of a teacher with {config.heads} "
-        f"(0 to {config.heads - 1}), got {[list(row) for row in heads]}"
+        f"expected layers of a teacher with {n_layers} (0 to {n_layers - 1}), got {list(layers)}"
+    )
+
+
+def _refuse_other_heads(counts: Sequence[int], heads: Sequence[Sequence[int]]) -> None:
+    """Refuse other rows than one a chosen layer, each with some of that layer's own heads."""
+    if len(heads) == len(counts) and all(
+        row and all(0 <= head < n for head in row) for row, n in zip(heads, counts, strict=True)
+    ):
+        return
+    raise CheckpointError(
+        f"expected heads of {len(counts)} layers of a teacher with {', '.join(map(str, counts))} "
+        f"heads there (from 0), got {[list(row) for row in heads]}"
     )
 
 

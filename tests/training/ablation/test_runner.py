@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.errors import CheckpointError, DataError
-from tests.tiny_model import tiny_model
+from tests.tiny_model import UNEVEN, tiny_model
 from tests.tiny_run import DATA, tiny_run
 from training.ablation.command import ablate
 from training.ablation.measure import measure_model
@@ -131,6 +131,20 @@ def test_decisions_that_a_variant_cannot_follow_are_refused_before_the_first_fit
     assert isinstance(call.exception, CheckpointError | DataError)
     assert message in str(call.exception)
     assert not (run.path / "ablations/refused").exists()
+
+
+def test_variants_may_follow_decisions_about_a_teacher_with_layers_of_different_widths(
+    tiny_examples, recipe, tmp_path
+):
+    teacher = tiny_model(**UNEVEN)
+    run = tiny_run(tmp_path / "run", tiny_examples, teacher)
+    decided = Decisions(JudgedModel.describe(teacher), JudgedDocuments("grammar 2"))
+    found = Decision(1, 3, "intra_sentence", Verdict.ACCEPTED, "Ada", now())
+    write_decisions(decided.with_decision(found), run.path / "decisions.json")
+    AblationRunner(run, read_ablation(recipe(STUDENTS)))
+    further = STUDENTS + "layers = [1, 2]\n"
+    with pytest.raises(CheckpointError, match=r"a teacher with 2 \(0 to 1\), got \[1, 2\]"):
+        AblationRunner(run, read_ablation(recipe(further)))
 
 
 def test_variant_with_decisions_carries_them(ablated):

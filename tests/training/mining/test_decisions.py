@@ -1,5 +1,6 @@
 """The decisions file: what was decided reads back, and what does not fit is named."""
 
+import dataclasses
 import datetime as dt
 import json
 
@@ -124,7 +125,7 @@ def test_decisions_are_about_the_model_that_they_were_made_with():
 
 def test_model_with_layers_of_different_widths_is_judged_head_by_head(tmp_path):
     judged = JudgedModel.describe(tiny_model(**UNEVEN))
-    assert (judged.heads, judged.heads_by_layer, judged.most_heads) == ((2, 4), (2, 4), 4)
+    assert (judged.heads, judged.heads_by_layer) == ((2, 4), (2, 4))
     decisions = Decisions(judged, JudgedDocuments("x"))
     for layer in range(2):
         for head in range(2 + 2 * layer):
@@ -136,6 +137,13 @@ def test_model_with_layers_of_different_widths_is_judged_head_by_head(tmp_path):
     assert read_decisions(tmp_path / "decisions.json") == decisions
     table = json.loads((tmp_path / "decisions.json").read_text(encoding="utf-8"))
     assert table["model"]["heads"] == [2, 4]
+
+
+def test_list_of_equal_heads_is_one_number(edit):
+    assert JudgedModel("0" * 64, 2, (4, 4)) == JudgedModel("0" * 64, 2, 4)
+    decisions = read_decisions(edit(lambda table: table["model"].update(heads=[4, 4])))
+    assert decisions.model.heads == 4
+    decisions.check_model(dataclasses.replace(decisions.model, heads=4))
 
 
 def test_decisions_about_another_model_are_refused():
@@ -155,6 +163,7 @@ def test_decisions_about_another_model_are_refused():
             lambda t: t["model"].update(heads=[4]),
             r"model\.heads: .* or 2 \(one a layer\), got \[4\]",
         ),
+        (lambda t: t["model"].update(heads=[]), r"model\.heads: .*got \[\]"),
         (lambda t: t["model"].update(heads=[4, 0]), r"model\.heads"),
         (
             lambda t: t["model"].update(heads=[1, 4]),

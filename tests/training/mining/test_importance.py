@@ -129,16 +129,14 @@ def test_heat_map_is_xml_with_a_cell_for_each_head_and_score(summary):
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["structured", "dense"])
-def uneven(request):
-    """A model whose first layer has two of the four heads of the second."""
-    return tiny_model(5, is_structured=request.param, **UNEVEN).eval()
+def of_both(request, tiny_examples):
+    """Importance in an uneven model, and in a dense one with more heads that give nothing.
 
-
-@pytest.fixture(scope="module")
-def of_both(uneven, tiny_examples):
-    """Importance in the uneven model, and in one with more heads that give nothing."""
+    The first layer has two of the four heads of the second.
+    """
     batches = [make_batch(tiny_examples[1], np.array([number])) for number in range(5)]
-    models = [to_dense(model).double() for model in (uneven, widen(uneven))]
+    uneven = tiny_model(5, is_structured=request.param, **UNEVEN).eval()
+    models = [uneven.double(), to_dense(widen(uneven)).double()]
     return [
         summarize_importance([measure_importance(model, b) for b in batches], {"n": 5}, 200, 0)
         for model in models

@@ -5,7 +5,7 @@ import torch
 
 from service.errors import CheckpointError
 from tests.padded_batch import padded_batch
-from tests.tiny_model import tiny_model
+from tests.tiny_model import UNEVEN, tiny_model
 from training.model.inherited import student_from_teacher
 from training.model.patterns import Pattern
 
@@ -90,6 +90,25 @@ def test_student_keeps_the_neurons_that_read_and_write_most():
 def test_heads_that_the_teacher_has_not_are_refused(heads):
     with pytest.raises(CheckpointError, match=r"expected heads of 2 layers of a teacher with 4"):
         student_from_teacher(tiny_model(), (0, 1), heads=heads)
+
+
+@pytest.mark.parametrize("layers", [(0, 1), (1, 0), (1,)])
+def test_student_of_an_uneven_teacher_has_all_heads_of_each_layer(layers):
+    teacher = tiny_model(**UNEVEN).eval()
+    plan = tuple(teacher.config.plan[layer] for layer in layers)
+    student = student_from_teacher(teacher, layers, plan=plan).eval()
+    assert student_from_teacher(teacher, layers).config.heads_by_layer == tuple(map(len, plan))
+    for number, layer in enumerate(layers):
+        theirs = teacher.encoder.layers[layer].state_dict()
+        for name, weight in student.encoder.layers[number].state_dict().items():
+            assert torch.equal(weight, theirs[name])
+
+
+def test_head_that_one_layer_has_and_another_has_not_is_refused():
+    with pytest.raises(CheckpointError, match=r"2 layers of a teacher with 4, 2 heads .*\[3\]\]"):
+        student_from_teacher(tiny_model(**UNEVEN), (1, 0), heads=((3,), (3,)))
+    student = student_from_teacher(tiny_model(**UNEVEN), (0, 1), heads=((1,), (3, 0)))
+    assert student.config.heads_by_layer == (1, 2)
 
 
 def test_larger_feed_forward_than_the_teachers_is_refused():

@@ -148,7 +148,11 @@ def fitted_stages(run_path: Path) -> tuple[str, ...]:
 
 def _find_origins(run: Run, config: ModelConfig) -> Places | None:
     """Where a student's heads began; None for one that was made by another recipe."""
-    origins = teacher_places(read_recipe(run.recipe_path).student, config.heads)
+    recipe = read_recipe(run.recipe_path).student
+    # A recipe without heads took all of a layer's: what the student has tells what the teacher had.
+    taken = dict(zip(recipe.layers, config.heads_by_layer, strict=False))
+    counts = [taken.get(layer, 0) for layer in range(1 + max(recipe.layers))]
+    origins = teacher_places(recipe, counts)
     return origins if tuple(map(len, origins)) == config.heads_by_layer else None
 
 

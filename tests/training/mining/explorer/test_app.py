@@ -71,6 +71,16 @@ def test_student_names_the_teachers_heads_that_its_heads_began_as(make_explorer,
     assert make_explorer("student").describe()["origins"] is None  # it is of another recipe
 
 
+@pytest.mark.usefixtures("uneven_student")
+def test_student_that_took_all_heads_began_with_those_of_its_own_layers(make_explorer, run_copy):
+    recipe = run_copy / "recipe.toml"
+    text = recipe.read_text(encoding="utf-8")
+    changed = text.replace("heads = [[3, 1], [2, 0, 3, 1]]", "").replace("[0, 1]", "[2, 0]")
+    recipe.write_text(changed, encoding="utf-8")
+    origins = make_explorer("student").describe()["origins"]
+    assert origins == (((2, 0), (2, 1)), ((0, 0), (0, 1), (0, 2), (0, 3)))
+
+
 @pytest.fixture
 def uneven(uneven_student, make_explorer):
     """Ask about a student whose first layer has two heads and whose second has four."""

@@ -147,6 +147,16 @@ def test_person_finds_a_pattern_tries_it_and_accepts_it(page, run_copy):
     expect(page.locator(".heads .hint")).to_contain_text("no accepted pattern explains")
 
 
+@pytest.mark.parametrize("colour", ["lift", "relevance"])
+def test_predicate_without_a_match_in_any_document_has_no_figures(page, colour):
+    page.fill("#predicate", "self and not self")
+    page.click("#measure")
+    expect(page.locator("#predicate-figures")).to_contain_text("Measured on 0 documents")
+    page.select_option("#colour", colour)
+    expect(page.locator(".heads .hint")).to_have_text("No token has a match in any document.")
+    assert set(page.locator(".cell .figure").all_text_contents()) == {""}
+
+
 def test_keyboard_goes_from_head_to_head_and_from_token_to_token(page):
     page.focus("#teacher-0-0")
     page.keyboard.press("ArrowDown")

@@ -104,13 +104,16 @@ export class Figures {
       const values = this.#residual?.relevance ?? null;
       return { values, top: 1, write: percent, note: values ? note : "No pattern is accepted yet." };
     }
+    const n = this.#predicate?.over?.n_documents;
+    if (n === 0) {
+      return { values: null, top: 1, write: percent, note: "No token has a match in any document." };
+    }
     const source = this.#predicate?.over ?? this.#here;
     const values = source?.relevance ?? null;
     if (values === null) {
       const none = this.#here === null ? "Write a predicate." : "No token has a match in this document.";
       return { values: null, top: 1, write: percent, note: none };
     }
-    const n = this.#predicate.over?.n_documents;
     const where = n ? `over ${n} documents` : "in this document";
     if (kind === "relevance") {
       return { values, top: highest(values), write: percent, note: `${note}, ${where}` };
