@@ -37,9 +37,10 @@ def print_info(info: ServiceInfo) -> Iterator[str]:
     """Write the description of a service as lines."""
     model = info.model
     yield f"model     {model.version}"
-    yield f"          {model.layers} layers, {model.heads} heads, width {model.width}"
+    heads = " and ".join(str(len(row)) for row in model.patterns)
+    yield f"          {model.layers} layers with {heads} heads, width {model.width}"
     yield f"          {model.weights} weights, {', '.join(model.languages)}, {model.license}"
-    yield f"reads     {model.max_tokens} tokens and {model.max_sentences} sentences a text, "
+    yield f"reads     {model.max_tokens} tokens and {model.max_sentences} sentences a text,"
     yield f"          {model.max_sentence_tokens} tokens a sentence"
     counts = ", ".join(str(count) for count in model.default_length.sentence_counts)
     by_text = ", whichever is worth most in the text" if model.default_length.weights else ""

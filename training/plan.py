@@ -104,7 +104,12 @@ def read_head(name: str, where: str) -> Pattern | None:
     Raises:
         RecipeError: an unknown name.
     """
-    return None if name == _FREE else read_name(Pattern, name, where)
+    if name == _FREE:
+        return None
+    try:
+        return read_name(Pattern, name, where)
+    except RecipeError as error:
+        raise RecipeError(f"{error}, or 'free' for a head without a pattern") from None
 
 
 def read_name(kind: type[_Kind], name: str, where: str) -> _Kind:

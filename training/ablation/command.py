@@ -10,7 +10,7 @@ import click
 
 
 @click.command(
-    epilog="Example: patsum ablate training/recipes/ablations/patterns.toml --run runs/news"
+    epilog="Example: patsum ablate training/recipes/ablations/front.toml --run runs/lean"
 )
 @click.argument("recipe", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
