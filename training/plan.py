@@ -104,16 +104,17 @@ def read_head(name: str, where: str) -> Pattern | None:
     Raises:
         RecipeError: an unknown name.
     """
-    if name == _FREE:
-        return None
-    try:
-        return read_name(Pattern, name, where)
-    except RecipeError as error:
-        raise RecipeError(f"{error}, or 'free' for a head without a pattern") from None
+    return None if name == _FREE else read_name(Pattern, name, where, besides=(_FREE,))
 
 
-def read_name(kind: type[_Kind], name: str, where: str) -> _Kind:
+def read_name(kind: type[_Kind], name: str, where: str, besides: tuple[str, ...] = ()) -> _Kind:
     """Find a pattern, rule or kind of position by its name in a recipe.
+
+    Args:
+        kind: what is looked for.
+        name: as the recipe has it.
+        where: what an error names.
+        besides: other names that the caller would have taken.
 
     Raises:
         RecipeError: there is none of that name; says which there are.
@@ -121,5 +122,5 @@ def read_name(kind: type[_Kind], name: str, where: str) -> _Kind:
     try:
         return kind(name)
     except ValueError:
-        known = ", ".join(repr(str(item)) for item in kind)
+        known = ", ".join(repr(str(item)) for item in (*kind, *besides))
         raise RecipeError(f"{where}: expected one of {known}, got {name!r}") from None
