@@ -122,5 +122,6 @@ def read_name(kind: type[_Kind], name: str, where: str, besides: tuple[str, ...]
     try:
         return kind(name)
     except ValueError:
-        known = ", ".join(repr(str(item)) for item in (*kind, *besides))
+        names = [str(item) for item in kind] + list(besides)
+        known = ", ".join(map(repr, names))
         raise RecipeError(f"{where}: expected one of {known}, got {name!r}") from None
