@@ -81,6 +81,7 @@ def fit_injected(run: Run, recipe: Recipe, encoder: str | None = None) -> dict[s
         validation,
         run.injected.path,
         teacher_sha256=hash_tensors(teacher.state_dict()),
+        pal_rate=recipe.injection.rate if recipe.injection.heads else None,
     )
     result = fitted.run().to_json()
     result |= {"recipe": recipe.name, "heads": list(recipe.injection.heads)}

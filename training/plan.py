@@ -63,8 +63,8 @@ def place_patterns(
     places = teacher_places(recipe, heads_by_layer)
     if not any(place in accepted for row in places for place in row):
         raise RecipeError(
-            f"decisions: expected an accepted pattern in a head that the student starts from "
-            f"(layers {list(recipe.layers)} of the teacher), got {len(accepted)} elsewhere; "
+            f"{recipe.decisions}: expected an accepted pattern in a head that the student starts "
+            f"from (layers {list(recipe.layers)} of the teacher), got {len(accepted)} elsewhere; "
             "choose other layers or heads, or accept more patterns"
         )
     return tuple(tuple(accepted.get(place, undecided) for place in row) for row in places)

@@ -155,9 +155,12 @@ class StudentRecipe:
         layers: the teacher's layers that it starts from, in order, from 0; at least one.
         heads: for each of them, the teacher's heads that it starts from, in order; one row stands
             for every layer, no row for all heads.
+        width: size of its token vectors, at most the teacher's; 0 for the teacher's.
         feed_forward: inner size of each layer's feed-forward block, at most the teacher's; one
             number stands for every layer, none for the teacher's.
         activation: inside them, "gelu" or "relu"; "" for the teacher's.
+        document_layers: the teacher's layers over sentences that it starts from, in order, from 0;
+            none for all.
         plan: for each of its layers, the pattern of each head: "matching_token", "intra_sentence",
             "previous_token", "next_token", or "free". One row stands for every layer.
         decisions: in place of a plan, the name of a decisions file, in the run folder or beside
@@ -178,8 +181,10 @@ class StudentRecipe:
 
     layers: tuple[int, ...] = (0, 2, 5)
     heads: tuple[tuple[int, ...], ...] = ()
+    width: int = 0
     feed_forward: tuple[int, ...] = ()
     activation: str = ""
+    document_layers: tuple[int, ...] = ()
     plan: tuple[tuple[str, ...], ...] = ()
     decisions: str = ""
     undecided: str = "intra_sentence"
@@ -198,7 +203,7 @@ class StudentRecipe:
             self,
             "layers",
         )
-        _require_at_least(0, self, "teacher_documents")
+        _require_at_least(0, self, "teacher_documents", "width")
         n = len(self.layers)
         _require(
             f"no number, one, or {n} (one for each of layers), at least 1 each",
@@ -237,16 +242,20 @@ class InjectionRecipe:
             fitted further.
         width: size of the vectors inside them, a multiple of the number of heads.
         unmatched: "self" or "all": where a token without a second copy looks.
-        fit: how teacher and layers are fitted further; the layers at encoder_rate.
+        rate: peak learning rate of these layers, above 0: they begin at nothing, where the
+            teacher's own weights (fit.encoder_rate) only have to be adjusted.
+        fit: how teacher and layers are fitted further.
     """
 
     heads: tuple[str, ...] = ("matching_token", "intra_sentence", "previous_token", "next_token")
     width: int = 256
     unmatched: str = "self"
+    rate: float = 5e-4
     fit: FitRecipe = field(default_factory=FitRecipe)
 
     def __post_init__(self) -> None:
         _require_at_least(1, self, "width")
+        _require_above_0(self, "rate")
         n = max(1, len(self.heads))
         _require(f"a multiple of the {n} heads", lambda width: width % n == 0, self, "width")
         if self.fit.teacher_weight > 0:
@@ -264,6 +273,8 @@ class Recipe:
         name: of the bundle that comes out.
         plan_reason: for people: why the student's heads carry what they carry; the bundle, its card
             and `/info` repeat it.
+        texts: for people: what kind of texts the articles are, such as "English news of 2007 to
+            2015"; the model card repeats it.
         data: what the models are shown.
         teacher: the teacher.
         student: the student.
@@ -272,6 +283,7 @@ class Recipe:
 
     name: str
     plan_reason: str = ""
+    texts: str = ""
     data: DataRecipe = field(default_factory=DataRecipe)
     teacher: TeacherRecipe = field(default_factory=TeacherRecipe)
     student: StudentRecipe = field(default_factory=StudentRecipe)

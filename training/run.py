@@ -112,7 +112,10 @@ class Run:
             DataError: the decisions file beside it is malformed.
         """
         recipe = read_recipe(source)
-        refuse_unknown_heads(recipe)  # a typo should not wait until the teacher is fitted
+        try:
+            refuse_unknown_heads(recipe)  # a typo should not wait until the teacher is fitted
+        except RecipeError as error:
+            raise RecipeError(f"{source}: {error}") from None
         if self.recipe_path.exists():
             present = read_recipe(self.recipe_path)
             for stage, sections in (

@@ -40,8 +40,8 @@ def make_student(
     Raises:
         RecipeError: an unknown pattern, position, activation, control or rule; the student starts
             from no head with an accepted pattern.
-        CheckpointError: layers or heads that the teacher does not have; decisions about another
-            model.
+        CheckpointError: layers or heads that the teacher does not have, or a larger width or
+            feed-forward block than its own; decisions about another model.
         DataError: several accepted patterns for one head.
     """
     if decisions is None:
@@ -50,6 +50,8 @@ def make_student(
         decisions.check_model(JudgedModel.describe(teacher))
         plan = place_patterns(recipe, decisions.accepted(), teacher.config.heads_by_layer)
     changes: dict[str, Any] = {}
+    if recipe.width:
+        changes["width"] = recipe.width
     if recipe.feed_forward:
         changes["feed_forward"] = one_for_each(recipe.feed_forward, recipe.layers)
     if recipe.activation:
@@ -60,6 +62,7 @@ def make_student(
         teacher,
         recipe.layers,
         one_for_each(recipe.heads, recipe.layers),
+        recipe.document_layers,
         **changes,
         plan=plan,
         is_last_for_cls=recipe.is_last_for_cls,

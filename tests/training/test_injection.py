@@ -103,6 +103,7 @@ def test_new_layers_learn_beside_frozen_ones():
     [
         ({"width": 18}, "width: expected a multiple of the 4 heads, got 18"),
         ({"width": 0}, "width: expected at least 1, got 0"),
+        ({"rate": 0.0}, "rate: expected above 0, got 0.0"),
     ],
 )
 def test_recipe_outside_its_range_is_refused(changes, message):
@@ -127,6 +128,17 @@ def test_injection_is_a_stage_that_moves_every_new_matrix_and_stays_compact(
         f"encoder.layers.0.pal.{name}" for name in fitted.encoder.layers[0].pal.state_dict()
     }
     assert not any(name.startswith("encoder.embeddings.") for name in kept)
+
+
+def test_new_layers_learn_at_a_rate_of_their_own(run, adopt, tiny_encoder):
+    teacher = load_model(run.teacher.model_path, base=str(tiny_encoder)).state_dict()
+    fit_injected(
+        run, adopt(RECIPE.replace("width = 16", "width = 16\nrate = 1e-30")), str(tiny_encoder)
+    )
+    fitted = load_model(run.injected.model_path, base=str(tiny_encoder)).state_dict()
+    assert fitted["encoder.layers.1.pal.attention.output.weight"].abs().max() <= 1e-20
+    moved = fitted["encoder.layers.1.up.weight"] - teacher["encoder.layers.1.up.weight"]
+    assert moved.abs().max() > 1e-3
 
 
 def test_command_fits_takes_up_and_says_what_is_finished(run, adopt, tiny_encoder):

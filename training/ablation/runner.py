@@ -32,7 +32,7 @@ from training.fit.checkpoint import load_model
 from training.injection import fit_injected
 from training.mining.decisions import JudgedModel
 from training.plan import place_patterns
-from training.recipe import Recipe
+from training.recipe import Recipe, StudentRecipe
 from training.run import Run, Stage
 from training.student import distill_student
 
@@ -200,6 +200,9 @@ def _hold_to(path: Path, settings: dict[str, Any]) -> None:
     settings = json.loads(json.dumps(settings))
     if path.exists():
         present = json.loads(path.read_text(encoding="utf-8"))
+        if "student" in present:  # of a version before some key of a student, which had no effect
+            defaults = json.loads(json.dumps(dataclasses.asdict(StudentRecipe())))
+            present["student"] = defaults | present["student"]
         if present != settings:
             changed = ", ".join(
                 k for k in {**present, **settings} if present.get(k) != settings.get(k)

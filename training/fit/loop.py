@@ -10,8 +10,9 @@ A run folder holds
 
 import json
 import math
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from service.errors import CheckpointError, TrainingError
+from service.text.select import Redundancy
 from training.data.examples import ExampleStore
 from training.evaluate.rouge import METRICS
 from training.fit.batches import make_batch, plan_epoch
@@ -34,6 +37,7 @@ from training.fit.checkpoint import (
     save_model,
     write_state,
 )
+from training.fit.interrupt import Interrupt
 from training.fit.losses import total_loss
 from training.fit.validation import lead_logits, mean_rouge, score_documents
 from training.model.extractive_model import ExtractiveModel
@@ -55,7 +59,7 @@ class FitResult:
 
     Attributes:
         rouge: (3,) best validation ROUGE-1, -2, -L F1, 0 to 100.
-        lead: (3,) Lead-3 on the same documents.
+        lead: (3,) Lead-3 on the same documents, without trigram blocking.
         documents: training documents shown.
         seconds: time spent, over all resumptions.
     """
@@ -86,6 +90,8 @@ class Fit:
         folder: where state, best weights and log go; a state that is there is resumed.
         teacher_logits: by training document, (sentences,) float32 scores to follow.
         teacher_sha256: hash of the tensors of the teacher that the model was made from; "" without.
+        pal_rate: peak learning rate of the encoder's Projected Attention Layers; None where it has
+            none.
         device: where to compute.
 
     Raises:
@@ -102,11 +108,14 @@ class Fit:
         *,
         teacher_logits: dict[int, npt.NDArray[np.float32]] | None = None,
         teacher_sha256: str = "",
+        pal_rate: float | None = None,
         device: torch.device | None = None,
     ) -> None:
         self._device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model = model.to(self._device)
         self._recipe = recipe
+        self._pal_rate = pal_rate
+        self._settings = {**asdict(recipe), **({} if pal_rate is None else {"pal_rate": pal_rate})}
         self._train = train
         self._validation = validation
         self._folder = folder
@@ -116,7 +125,7 @@ class Fit:
             "validation examples": _describe_examples(validation),
             "teacher": teacher_sha256,
         }
-        self._optimizer = _make_optimizer(model, recipe)
+        self._optimizer = _make_optimizer(model, recipe, pal_rate)
         self._documents = 0
         self._step = 0
         self._seconds = 0.0
@@ -147,9 +156,11 @@ class Fit:
 
         Raises:
             TrainingError: the loss, a gradient, a weight or a validation score is not finite.
+            KeyboardInterrupt: somebody pressed Ctrl-C. Once: the state is saved after the present
+                step or validation. Twice: at once, with the state that was saved last.
         """
         numbers = np.arange(len(self._validation))
-        lead = mean_rouge(lead_logits(self._validation, numbers), self._validation)
+        lead = mean_rouge(lead_logits(self._validation, numbers), self._validation, Redundancy.NONE)
         self._began = time.monotonic()
         bar = tqdm(
             total=self._recipe.documents,
@@ -158,8 +169,9 @@ class Fit:
             unit=" documents",
             dynamic_ncols=True,
         )
-        with bar:
+        with bar, Interrupt() as interrupt:
             self._validate_if_due(numbers, lead)  # the call before may have ended inside one
+            self._stop_if_asked(interrupt)
             for group in self._remaining_batches():
                 self._loss = self._take_step(group)
                 bar.update(len(group))
@@ -167,12 +179,26 @@ class Fit:
                 bar.set_postfix_str(
                     f"loss {self._loss:.3f}, R-1 {best_so_far} (lead {lead[0]:.2f})"
                 )
+                self._stop_if_asked(interrupt)
                 self._validate_if_due(numbers, lead)
                 if time.monotonic() - self._began > _SAVE_EVERY_S:
                     self._save()
+            self._stop_if_asked(interrupt)
         best = load_model(self._folder / "best.safetensors")
         self._model.load_state_dict(best.state_dict())
         return FitResult(self._rouge, tuple(lead.tolist()), self._documents, self._seconds)
+
+    def _stop_if_asked(self, interrupt: Interrupt) -> None:
+        """Save, say how to go on, and stop, if somebody wishes it."""
+        if not interrupt.is_asked:
+            return
+        self._save()
+        tqdm.write(
+            f"{self._folder}: stopped after {self._documents} of {self._recipe.documents} "
+            "documents, all saved; the same command goes on from there",
+            file=sys.stderr,
+        )
+        raise KeyboardInterrupt
 
     def _remaining_batches(self) -> Iterator[npt.NDArray[np.int64]]:
         """Batches from the present step to the end of the recipe."""
@@ -229,9 +255,10 @@ class Fit:
             return
         recipe = self._recipe
         rate = _rate_at(self._documents / recipe.documents, recipe.warm_up)
+        of_pal = "" if self._pal_rate is None else f", rate {self._pal_rate * rate:.3g}"
         raise TrainingError(
             f"{self._folder}: expected a finite {what}, got {value} after {self._documents} "
-            f"documents, at encoder_rate {recipe.encoder_rate * rate:.3g} and scorer_rate "
+            f"documents, at encoder_rate {recipe.encoder_rate * rate:.3g}{of_pal} and scorer_rate "
             f"{recipe.scorer_rate * rate:.3g}; the fit has diverged: lower the rates or clip in "
             "the recipe, and delete the folder to start over"
         )
@@ -290,7 +317,7 @@ class Fit:
         self._seconds += now - self._began
         self._began = now
         state = {
-            "recipe": asdict(self._recipe),
+            "recipe": self._settings,
             "inputs": self._inputs,
             "shape": json.dumps(config_to_json(self._model.config)),
             "model": self._model.state_dict(),
@@ -317,7 +344,7 @@ class Fit:
     def _resume(self) -> None:
         """Take up the state in the folder."""
         state = read_state(self._state_path)
-        ours, theirs = asdict(self._recipe), state.get("recipe", {})
+        ours, theirs = self._settings, state.get("recipe", {})
         changed = sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
         if changed:
             raise CheckpointError(
@@ -361,12 +388,25 @@ class Fit:
             torch.cuda.set_rng_state_all(state["cuda_rng"])
 
 
-def _make_optimizer(model: ExtractiveModel, recipe: FitRecipe) -> torch.optim.AdamW:
-    """AdamW with one rate for the encoder and one for the scorer; vectors do not decay."""
+def _make_optimizer(
+    model: ExtractiveModel, recipe: FitRecipe, pal_rate: float | None
+) -> torch.optim.AdamW:
+    """AdamW with a rate each for encoder, Projected Attention Layers and scorer.
+
+    Vectors do not decay.
+    """
+    encoder = dict(model.encoder.named_parameters())
+    pal = {name: p for name, p in encoder.items() if ".pal." in name}
+    parts: list[tuple[Iterable[nn.Parameter], float]] = [
+        ((p for name, p in encoder.items() if name not in pal), recipe.encoder_rate),
+        (pal.values(), recipe.encoder_rate if pal_rate is None else pal_rate),
+        (model.scorer.parameters(), recipe.scorer_rate),
+    ]
     groups: list[dict[str, Any]] = []
-    for part, peak in ((model.encoder, recipe.encoder_rate), (model.scorer, recipe.scorer_rate)):
+    for part, peak in parts:
+        learning = [p for p in part if p.requires_grad]
         for is_matrix in (True, False):
-            chosen = [p for p in part.parameters() if p.requires_grad and (p.ndim > 1) == is_matrix]
+            chosen = [p for p in learning if (p.ndim > 1) == is_matrix]
             if chosen:
                 decay = recipe.weight_decay if is_matrix else 0.0
                 groups.append({"params": chosen, "peak": peak, "weight_decay": decay})

@@ -57,18 +57,21 @@ def score_documents(
 
 
 def mean_rouge(
-    scored: dict[int, npt.NDArray[np.float32]], store: ExampleStore
+    scored: dict[int, npt.NDArray[np.float32]],
+    store: ExampleStore,
+    redundancy: Redundancy = Redundancy.TRIGRAM,
 ) -> npt.NDArray[np.float64]:
     """Mean ROUGE-1, -2, -L F1 (0 to 100) of the selected sentences.
 
     Args:
         scored: by document number, (sentences,) float32 logits.
         store: the documents' texts.
+        redundancy: how sentences that repeat others are passed over.
 
     Returns:
         (3,) float64.
     """
-    mean: npt.NDArray[np.float64] = rouge_by_document(scored, store).mean(axis=0)
+    mean: npt.NDArray[np.float64] = rouge_by_document(scored, store, redundancy).mean(axis=0)
     return mean
 
 

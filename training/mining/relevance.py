@@ -146,6 +146,7 @@ class PredicateRelevance:
         lift: (layers, heads) GR over uniform.
         z: (layers, heads) standard deviations above the mean of all heads.
         carriers: (layer, head) of the heads that carry it, the highest GR first.
+        short_of_z: likewise, those that would carry it but for their z.
     """
 
     predicate: Predicate
@@ -157,6 +158,7 @@ class PredicateRelevance:
     lift: FloatArray
     z: FloatArray
     carriers: list[tuple[int, int]]
+    short_of_z: list[tuple[int, int]]
 
     def to_json(self) -> dict[str, Any]:
         """Everything, for the next program."""
@@ -171,6 +173,7 @@ class PredicateRelevance:
             "lift": to_rows(self.lift),
             "z": to_rows(self.z),
             "carriers": [list(head) for head in self.carriers],
+            "shortOfZ": [list(head) for head in self.short_of_z],
         }
 
 
@@ -207,9 +210,8 @@ def summarize_predicate(
     gr = HeadGrid.from_intervals(intervals, scores.shape[1:])
     uniform = float((n_pairs / n_rows / n_tokens).mean())
     z = _z_scores(gr.mean)
-    carries = (
-        (gr.low >= thresholds.gr) & (gr.low >= thresholds.lift * uniform) & (z >= thresholds.z)
-    )
+    is_high = (gr.low >= thresholds.gr) & (gr.low >= thresholds.lift * uniform)
+    stands_out = z >= thresholds.z
     return PredicateRelevance(
         predicate=predicate,
         n=len(documents),
@@ -219,7 +221,8 @@ def summarize_predicate(
         uniform_per_token=float((n_pairs / n_tokens**2).mean()),
         lift=gr.mean / uniform,
         z=z,
-        carriers=[at for at in gr.ranked() if carries[at]],
+        carriers=[at for at in gr.ranked() if is_high[at] and stands_out[at]],
+        short_of_z=[at for at in gr.ranked() if is_high[at] and not stands_out[at]],
     )
 
 

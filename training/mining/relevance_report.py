@@ -1,5 +1,6 @@
 """The report of `patsum relevance`: which head carries what, and what nothing explains."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -94,6 +95,19 @@ class RelevanceReport:
                 f"{f'{layer}.{number}':<7}  {one.gr.describe(layer, number, '.3f')}"
             )
             yield f"{row:<{width + 58}}{one.lift[at]:7.1f}{one.z[at]:6.1f}"
+        yield from self._short_of_z_lines()
+
+    def _short_of_z_lines(self) -> Iterator[str]:
+        """What z alone keeps from carrying: of few heads none stands out where many are alike."""
+        short = [one for one in self.predicates if one.short_of_z]
+        if not short:
+            return
+        counts = ", ".join(f"{one.predicate} {len(one.short_of_z)}" for one in short)
+        least = min(float(one.z[at]) for one in short for at in one.short_of_z)
+        yield (
+            f"heads that reach both limits of GR but not z {self.thresholds.z:g}: {counts}; "
+            f"--min-z={math.floor(10 * least) / 10:g} counts them as carriers"
+        )
 
     def _head_lines(self) -> Iterator[str]:
         yield (

@@ -28,6 +28,9 @@ class SupportedByPine:
     def __init__(self, *, is_honest: bool) -> None:
         self._looked_at = VOCABULARY["pine" if is_honest else "ash"]
 
+    def score(self, encoded):
+        return self.run(encoded).scores
+
     def run(self, encoded):
         names = encoded.token_ids[np.flatnonzero(encoded.token_ids == VOCABULARY["."]) - 1]
         n = encoded.n_encoded

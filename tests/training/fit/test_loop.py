@@ -1,6 +1,8 @@
 """The loop: it learns, and a fit that was killed ends where an undisturbed one does."""
 
 import json
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -45,6 +47,22 @@ class StoppingStore(ExampleStore):
         return super().__getitem__(number)
 
 
+class InterruptedStore(ExampleStore):
+    """A store whose reader gets Ctrl-C, once or several times, when it has read so often."""
+
+    def __init__(self, path, n_reads, n_times=1):
+        super().__init__(path)
+        self._n_left = n_reads
+        self._n_times = n_times
+
+    def __getitem__(self, number):
+        self._n_left -= 1
+        if self._n_left == 0:
+            for _ in range(self._n_times):
+                signal.raise_signal(signal.SIGINT)
+        return super().__getitem__(number)
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tiny_examples, tmp_path_factory):
     """Folder, result and last weights of a fit that nothing stopped."""
@@ -75,6 +93,70 @@ def test_killed_and_resumed_fit_ends_with_the_same_weights(
     for name, weight in model.state_dict().items():
         assert torch.equal(weight, weights[name]), name
     assert (tmp_path / "log.jsonl").read_text() == (folder / "log.jsonl").read_text()
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(undisturbed, tiny_examples, tmp_path, capfd):
+    _, expected, weights = undisturbed
+    train, validation = tiny_examples
+    before = signal.getsignal(signal.SIGINT)
+    fit, _ = start_fit(tmp_path, InterruptedStore(train.path, 20), validation)
+    with pytest.raises(KeyboardInterrupt):
+        fit.run()
+    assert signal.getsignal(signal.SIGINT) is before
+    stopped = read_state(tmp_path / "state.pt")["progress"]["documents"]
+    assert 20 <= stopped < 30  # the step was taken to its end
+    said = capfd.readouterr().err
+    assert f"stopped after {stopped} of 48 documents, all saved; the same command goes on" in said
+    resumed, model = start_fit(tmp_path, train, validation, model_seed=9)
+    assert replace(resumed.run(), seconds=0.0) == replace(expected, seconds=0.0)
+    assert all(torch.equal(w, weights[name]) for name, w in model.state_dict().items())
+
+
+def test_ctrl_c_inside_the_last_validation_stops_after_it(undisturbed, tiny_examples, tmp_path):
+    _, expected, _ = undisturbed
+    train, validation = tiny_examples
+    n_reads = 4 * len(validation) + 3  # Lead-3 and three validations, and the fourth is amid
+    fit, _ = start_fit(tmp_path, train, InterruptedStore(validation.path, n_reads))
+    with pytest.raises(KeyboardInterrupt):
+        fit.run()
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 4
+    again = start_fit(tmp_path, train, validation)[0].run()
+    assert replace(again, seconds=0.0) == replace(expected, seconds=0.0)
+
+
+def test_ctrl_c_before_a_validation_does_not_wait_for_it(tiny_examples, tmp_path):
+    train, validation = tiny_examples
+    recipe = replace(RECIPE, validate_every=6)
+    fit, _ = start_fit(tmp_path, InterruptedStore(train.path, 2), validation, recipe=recipe)
+    with pytest.raises(KeyboardInterrupt):
+        fit.run()
+    assert not (tmp_path / "log.jsonl").exists()
+
+
+def test_fit_in_another_thread_leaves_ctrl_c_alone(undisturbed, tiny_examples, tmp_path):
+    _, expected, _ = undisturbed
+    before = signal.getsignal(signal.SIGINT)
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(start_fit(tmp_path, *tiny_examples)[0].run).result()
+    assert signal.getsignal(signal.SIGINT) is before
+    assert replace(result, seconds=0.0) == replace(expected, seconds=0.0)
+
+
+def test_ignored_ctrl_c_stays_ignored(tiny_examples, tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        fit, _ = start_fit(tmp_path, InterruptedStore(tiny_examples[0].path, 2), tiny_examples[1])
+        assert fit.run().documents >= RECIPE.documents
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_second_ctrl_c_stops_at_once(tiny_examples, tmp_path):
+    train, validation = tiny_examples
+    fit, _ = start_fit(tmp_path, InterruptedStore(train.path, 2, n_times=2), validation)
+    with pytest.raises(KeyboardInterrupt):
+        fit.run()
+    assert not (tmp_path / "state.pt").exists()
 
 
 def test_fit_killed_inside_its_validation_is_resumed_there(undisturbed, tiny_examples, tmp_path):

@@ -1,6 +1,7 @@
 """The commands on a real little run folder: reports, files, and what they refuse."""
 
 import json
+import re
 import shutil
 from xml.etree import ElementTree as ET
 
@@ -66,6 +67,21 @@ def test_relevance_finds_the_pattern_that_a_head_was_made_with(run, tmp_path):
     assert "  0.2   previous 1.00" in output
     assert report["residual"]["share"]["mean"][0][2] < 0.02  # all but the first token's own
     ET.parse(tmp_path / "relevance-teacher.svg")
+
+
+def test_relevance_names_the_limit_that_counts_those_whom_z_keeps_out(run, tmp_path):
+    options = [*QUICK, "--no-library", "--predicate", "previous", "--predicate", "same_sentence"]
+    output = call(relevance, run, *options, "--min-z", "9", "--out", tmp_path)
+    line = next(line for line in output.splitlines() if "but not z 9" in line)
+    assert "previous 1" in line
+    limit = re.search(r"--min-z=(\S+) counts", line)[1]
+    report = json.loads((tmp_path / "relevance-teacher.json").read_text())
+    short = {one["predicate"]: one["shortOfZ"] for one in report["predicates"]}
+    assert [0, 2] in short["previous"]
+    output = call(relevance, run, *options, "--min-z", limit, "--out", tmp_path)
+    assert "but not z" not in output
+    report = json.loads((tmp_path / "relevance-teacher.json").read_text())
+    assert {one["predicate"]: one["carriers"] for one in report["predicates"]} == short
 
 
 def read_strictly(path):

@@ -6,6 +6,7 @@ import torch
 from service.errors import CheckpointError
 from tests.padded_batch import padded_batch
 from tests.tiny_model import UNEVEN, tiny_model
+from training.model.config import PalConfig
 from training.model.inherited import student_from_teacher
 from training.model.patterns import Pattern
 
@@ -84,6 +85,88 @@ def test_student_keeps_the_neurons_that_read_and_write_most():
     arrays = padded_batch(*BATCH)
     assert student.encoder.layers[0].up.weight.shape[0] == n // 2
     torch.testing.assert_close(student(*arrays), teacher(*arrays), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("document_width", [16, 32])
+def test_narrower_student_keeps_the_channels_that_are_read(document_width):
+    teacher = tiny_model(seed=1, document_width=document_width)
+    width = teacher.config.width
+    assert width == 32  # once as wide as the layers over sentences, whose own weights stay whole
+    read = torch.arange(width) % 3 != 0
+    n = int(read.sum())
+    with torch.no_grad():
+        for layer in teacher.encoder.layers:
+            for reader in (layer.attention.query, layer.attention.key, layer.attention.value):
+                reader.weight[:, ~read] = 0.0
+            layer.up.weight[:, ~read] = 0.0
+        teacher.scorer.reduce.weight[:, ~torch.cat([read, read])] = 0.0
+    student = student_from_teacher(teacher, (0, 1), plan=teacher.config.plan, width=n)
+    assert student.config.width == n
+    assert student.config.width_of_head == teacher.config.width_of_head
+    theirs = teacher.state_dict()
+    for name, weight in student.state_dict().items():
+        expected = theirs[name]
+        if name == "scorer.reduce.weight":
+            expected = expected[:, torch.cat([read, read])]
+        for axis, size in enumerate(weight.shape):
+            if size != expected.shape[axis]:
+                expected = expected.index_select(axis, torch.nonzero(read)[:, 0])
+        assert torch.equal(weight, expected), name
+    arrays = padded_batch(*BATCH)
+    assert student.eval()(*arrays).isfinite().all()
+
+
+def test_channels_that_the_scorer_alone_reads_are_kept():
+    teacher = tiny_model(seed=1)
+    width = teacher.config.width
+    with torch.no_grad():
+        for layer in teacher.encoder.layers:
+            for reader in (layer.attention.query, layer.attention.key, layer.attention.value):
+                reader.weight.zero_()
+            layer.up.weight.zero_()
+        teacher.scorer.reduce.weight[:, torch.arange(2 * width) % width >= width // 2] = 0.0
+    student = student_from_teacher(teacher, (0, 1), width=width // 2)
+    ours, theirs = student.scorer.reduce.weight, teacher.scorer.reduce.weight
+    assert torch.equal(ours[:, : width // 2], theirs[:, : width // 2])
+    assert ours.any(dim=0).all()
+
+
+def test_narrower_student_of_a_plain_scorer_reads_the_same_channels():
+    teacher = tiny_model(document_layers=0)
+    student = student_from_teacher(teacher, (1,), width=teacher.config.width // 2)
+    ours, theirs = student.scorer.score.weight[0], teacher.scorer.score.weight[0]
+    assert ours.shape[0] == teacher.config.width // 2
+    assert set(ours.tolist()) < set(theirs.tolist())
+
+
+def test_teacher_with_patterns_beside_its_attention_is_not_narrowed():
+    teacher = tiny_model(pal=PalConfig(width=16))
+    with pytest.raises(CheckpointError, match="without Projected Attention Layers"):
+        student_from_teacher(teacher, (0,), width=teacher.config.width // 2)
+
+
+@pytest.mark.parametrize("layers", [(1,), (1, 0), (0, 0, 1)])
+def test_student_starts_with_the_chosen_layers_over_sentences(layers):
+    teacher = tiny_model(document_layers=2)
+    student = student_from_teacher(teacher, (0, 1), document_layers=layers)
+    assert student.config.document_layers == len(layers)
+    for ours, theirs in zip(student.scorer.layers, layers, strict=True):
+        expected = teacher.scorer.layers[theirs].state_dict()
+        for name, weight in ours.state_dict().items():
+            assert torch.equal(weight, expected[name])
+
+
+def test_layer_over_sentences_outside_the_teacher_is_refused():
+    with pytest.raises(
+        CheckpointError, match=r"document_layers of a teacher with 1, from 0.*\[1\]"
+    ):
+        student_from_teacher(tiny_model(document_layers=1), (0,), document_layers=(1,))
+
+
+def test_student_wider_than_its_teacher_is_refused():
+    width = tiny_model().config.width
+    with pytest.raises(CheckpointError, match=f"a width of at most the teacher's {width}"):
+        student_from_teacher(tiny_model(), (0,), width=width + 1)
 
 
 @pytest.mark.parametrize("heads", [((0, 4), (0, 1)), ((0, 1),), ((0, 1), ()), ((), ())])
