@@ -46,6 +46,7 @@ class Place(NamedTuple):
         version: of its model.
         layers: token layers, and whether the last is for the [CLS] alone.
         heads: heads of each layer.
+        width: of a token vector.
         n_bytes: size of its graph.
         rouge1: its mean.
         above_lead: by how much it is above Lead-3's, and the ends of the interval of that.
@@ -58,6 +59,7 @@ class Place(NamedTuple):
     version: str
     layers: str
     heads: tuple[int, ...]
+    width: int
     n_bytes: int
     rouge1: float
     above_lead: tuple[float, ...]
@@ -143,6 +145,7 @@ def _make_place(
         version=bundle.version,
         layers=f"{model.layers}{' [CLS]' if model.is_last_for_cls else ''}",
         heads=tuple(map(len, model.patterns)),
+        width=model.width,
         n_bytes=bundle.model_path.stat().st_size,
         rouge1=quality.rouge1,
         above_lead=quality.above_lead,
@@ -154,13 +157,14 @@ def _make_place(
 def make_table(places: Sequence[Place]) -> Table:
     """Lay the places out, the fastest first."""
     lengths = list(places[0].ms)
-    head = ["student", "token layers", "heads", "MB", "ROUGE-1", "above Lead-3"]
+    head = ["student", "token layers", "heads", "width", "MB", "ROUGE-1", "above Lead-3"]
     head += [f"ms, {n:,} tokens" for n in lengths]
     rows = [
         [
             f"{place.name} *" if place.is_on_front else place.name,
             place.layers,
             " ".join(map(str, place.heads)),
+            str(place.width),
             f"{place.n_bytes / 1e6:.1f}",
             f"{place.rouge1:.2f}",
             f"{place.above_lead[0]:+.2f} [{place.above_lead[1]:.2f}, {place.above_lead[2]:.2f}]",

@@ -26,7 +26,7 @@ from bench.engine_time import N_WARM_UP, encode_exactly
 from bench.statistics import quantile
 from service.errors import InputError
 from service.inference.bundle import Bundle, embedded_bundle_path
-from service.inference.engine import Engine
+from service.inference.engine import Engine, graph_inputs
 from service.text.encode import Encoded
 
 _PEAK_SHAPE = (2_048, 1_024, 1_024)
@@ -50,7 +50,7 @@ def count_work(graph: onnx.ModelProto, encoded: Encoded) -> Work:
     """Count the multiply-adds of a graph on one document.
 
     Args:
-        graph: of a bundle.
+        graph: of a bundle; what it computes for explanations alone does not count.
         encoded: the document.
 
     Returns:
@@ -65,7 +65,7 @@ def count_work(graph: onnx.ModelProto, encoded: Encoded) -> Work:
     del open_graph.graph.output[:]
     open_graph.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     session = _open(open_graph.SerializeToString(), 1)
-    inputs = {"token_ids": encoded.token_ids, "sentence_ids": encoded.sentence_ids}
+    inputs = graph_inputs(encoded, explain=False)
     shapes = {
         name: array.shape for name, array in zip(names, session.run(names, inputs), strict=True)
     }
@@ -146,7 +146,7 @@ def roofline(
     for n_tokens in tokens:
         document = encode_exactly(opened, n_tokens, seed=0)
         work = count_work(graph, document)
-        seconds = _median_s(lambda document=document: engine.run(document), runs)  # type: ignore[misc]
+        seconds = _median_s(lambda document=document: engine.score(document), runs)  # type: ignore[misc]
         click.echo(
             f"{n_tokens:<8} {1e3 * seconds:<13.2f} {1e6 * seconds / n_tokens:<12.1f} "
             f"{work.in_int8 / 1e9:<8.2f} {work.in_float / 1e9:<9.2f} "
@@ -166,7 +166,7 @@ def _compare(bundle: Bundle, engine: Engine, encoder: Path, threads: int, runs: 
     inputs = {tensor.name: arrays[tensor.name] for tensor in session.get_inputs()}
     ours, theirs = [], []
     for run in range(N_WARM_UP + runs):
-        pair = _time(lambda: engine.run(document)), _time(lambda: session.run(None, inputs))
+        pair = _time(lambda: engine.score(document)), _time(lambda: session.run(None, inputs))
         if run >= N_WARM_UP:
             ours.append(pair[0])
             theirs.append(pair[1])

@@ -21,7 +21,8 @@ from service.text.encode import DEFAULT_MAX_SENTENCES
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Bundle folder to write; `bundle` beside the student's folder when not given.",
+    help="Bundle folder to write; `bundle` or `bundle-float32` beside the student's folder when "
+    "not given.",
 )
 @click.option(
     "--variant",
@@ -51,6 +52,13 @@ from service.text.encode import DEFAULT_MAX_SENTENCES
     help=f"Most sentences it reads of a document; {DEFAULT_MAX_SENTENCES} when not given.",
 )
 @click.option(
+    "--weights",
+    type=click.Choice(["int8", "float32"]),
+    default="int8",
+    show_default=True,
+    help="Number format that is packed; float32 is to compare with.",
+)
+@click.option(
     "--verify-documents",
     type=click.IntRange(min=1),
     default=200,
@@ -65,6 +73,7 @@ def export(
     backend: str,
     max_tokens: int | None,
     max_sentences: int | None,
+    weights: str,
     verify_documents: int,
 ) -> None:
     """Turn a run's student into a bundle: ONNX, int8, verified, packed."""
@@ -79,6 +88,7 @@ def export(
         backend=Backend(backend),
         max_tokens=max_tokens,
         max_sentences=max_sentences,
+        weights=weights,
         n_documents=verify_documents,
     )
     click.echo(f"packed {bundle.version} into {bundle.path}")

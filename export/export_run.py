@@ -35,6 +35,7 @@ def export_run(
     backend: Backend = Backend.OPTIMUM,
     max_tokens: int | None = None,
     max_sentences: int | None = None,
+    weights: str = "int8",
     n_documents: int = 200,
     limits: Limits | None = None,
 ) -> Bundle:
@@ -44,13 +45,15 @@ def export_run(
 
     Args:
         folder: a run whose student is finished.
-        out: bundle folder to write; `bundle` beside the student's folder when not given.
+        out: bundle folder to write; `bundle` beside the student's folder when not given, or
+            `bundle-float32`.
         variant: in place of the run's student, that of one fit of an ablation in it:
             "NAME/VARIANT/seed-N".
         encoder: where the pretrained encoder of a compact student is, if not where the file says.
         backend: what traces the graph.
         max_tokens: most tokens that the service reads; as in training when not given.
         max_sentences: most sentences that it reads; those of `EncoderSettings` when not given.
+        weights: the number format that is packed, "int8" or "float32".
         n_documents: validation documents to compare the forms on; fewer if there are fewer.
         limits: how far apart the forms may be; the defaults of `Limits` when not given.
 
@@ -67,7 +70,7 @@ def export_run(
     run = Run(folder)
     student = run.student if variant is None else _find_variant(run, variant)
     beside = student.path.parent
-    out = out or beside / "bundle"
+    out = out or beside / ("bundle" if weights == "int8" else f"bundle-{weights}")
     refuse_other_folder(out)
     result = student.read_result()
     recipe = read_recipe(run.recipe_path)
@@ -91,6 +94,9 @@ def export_run(
     export_onnx(model, float_path, backend)
     quantize(float_path, int8_path, _calibration_inputs(train))
     numbers = np.arange(0, len(validation), step).tolist()
+    limits = limits or Limits()
+    if weights == "float32":  # what rounding would lose does not matter
+        limits = dataclasses.replace(limits, min_kendall_tau=-1.0, max_rouge1_loss=math.inf)
     measured = verify(model, float_path, int8_path, validation, numbers, limits)
     (export_folder / "verification.json").write_text(
         json.dumps(measured.to_json(), indent=2) + "\n"
@@ -99,14 +105,15 @@ def export_run(
         out,
         name=recipe.name if variant is None else variant.replace("/", "-"),
         model=model,
-        model_path=int8_path,
-        weights="int8",
+        model_path={"int8": int8_path, "float32": float_path}[weights],
+        weights=weights,
         encoder_files=encoder_files,
         reasons=reasons,
         training={
             "recipe": recipe.name,
             "base_encoder": recipe.teacher.encoder,
             "training_data": train.description["source"],
+            **({"texts": recipe.texts} if recipe.texts else {}),
             "teacher": run.teacher.read_result(),
             "student": result,
             "verification": measured.to_json(),

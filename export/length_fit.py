@@ -220,7 +220,7 @@ def cross_fit(documents: Sequence[MeasuredDocument], seed: int) -> list[int]:
 
 def _measure_article(summarizer: Summarizer, article: Article) -> MeasuredDocument:
     encoded = summarizer.bundle.encoder.encode(article.text)
-    scores = summarizer.engine.run(encoded).scores
+    scores = summarizer.engine.score(encoded)
     sentences = [article.text[start:end] for start, end in encoded.spans]
     ranked = rank_sentences(scores, sentences, Redundancy.TRIGRAM)
     features = measure_candidates(scores, sentences, ranked)

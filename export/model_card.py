@@ -27,7 +27,7 @@ def _lines(manifest: dict[str, Any]) -> Iterator[str]:
         f"An extractive summarizer for news in {', '.join(manifest['languages'])}: "
         f"{model['layers']} token layers of width {model['width']} with "
         f"{' and '.join(str(len(row)) for row in model['patterns'])} heads, "
-        f"{model['document_layers']} layers over sentences, {model['weights']}, "
+        f"{model['document_layers']} over sentences, {model['weights']}, "
         f"{size:.1f} MB in all. "
         f"Made by patsum on {manifest['created']}; {manifest['license']}."
     )
@@ -50,11 +50,11 @@ def _lines(manifest: dict[str, Any]) -> Iterator[str]:
     yield from _faithfulness(manifest["faithfulness"])
     yield "## What it is not for"
     yield ""
+    texts = training.get("texts", "the texts above")
     yield (
-        "It quotes; it does not rewrite, check facts or judge. It was trained on lower-cased "
-        "English news of 2007 to 2015, so it prefers what such papers put first; other genres and "
-        "languages are untested ground. Attention shows where heads looked, not why a sentence "
-        "was chosen."
+        f"It quotes; it does not rewrite, check facts or judge. It learned from {texts}, so it "
+        "prefers what such texts put first; other genres and languages are untested ground. "
+        "Attention shows where heads looked, not why a sentence was chosen."
     )
 
 

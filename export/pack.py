@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import onnx
 from tokenizers import Tokenizer
 
+from export.explain_on_demand import explain_on_demand
 from export.explained_model import pattern_names
 from export.model_card import describe_model
 from export.to_onnx import OPSET
@@ -48,7 +50,7 @@ def pack_bundle(
         path: folder to write.
         name: of the model, such as "patsum-news-en-3x384".
         model: the student, for its shape.
-        model_path: the ONNX file that goes in.
+        model_path: its ONNX file, of `to_onnx.export_onnx` or `quantize.quantize`.
         weights: its number format, "int8" or "float32".
         encoder_files: the encoder that the model was trained with.
         training: how it was trained, for the manifest.
@@ -66,7 +68,9 @@ def pack_bundle(
     draft = path.with_name(path.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    shutil.copyfile(model_path, draft / MODEL_FILE)
+    graph = onnx.load(model_path)
+    explain_on_demand(graph)
+    onnx.save(graph, draft / MODEL_FILE)
     shutil.copyfile(encoder_files.punkt, draft / PUNKT_FILE)
     # Written anew without indentation, which is a third of its size.
     tokenizer = Tokenizer.from_file(str(encoder_files.tokenizer))

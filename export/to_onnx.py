@@ -14,6 +14,7 @@ import onnx
 import torch
 from torch import Tensor
 
+from export.explain_on_demand import remove_explanations
 from export.explained_model import OUTPUT_NAMES, ExplainedModel
 from training.model.extractive_model import ExtractiveModel
 
@@ -73,7 +74,7 @@ def reopen_layer(graph: onnx.ModelProto, layer: int) -> onnx.ModelProto:
     """Cut out one layer's attention: from the layer's input to what its heads gathered.
 
     Args:
-        graph: a graph of `export_onnx`, float or quantized.
+        graph: of `export_onnx`, `quantize` or a bundle.
         layer: from 0.
 
     Returns:
@@ -94,6 +95,7 @@ def reopen_layer(graph: onnx.ModelProto, layer: int) -> onnx.ModelProto:
             if name == source.name:
                 node.output[place] = f"{name}.before_cut"
     cut.graph.input.append(source)
+    remove_explanations(cut)
     del cut.graph.output[:]
     cut.graph.output.append(target)
     return cut

@@ -2,7 +2,8 @@
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from service.api.info import ServiceInfo
 from service.inference.explain import SelectedReason
@@ -31,6 +32,9 @@ def print_summary(summary: Summary, is_detailed: bool) -> Iterator[str]:
             yield from _print_reason(reasons[sentence.index])
     if explanation:
         yield from (f"note: {note}" for note in explanation.notes)
+        if explanation.faithfulness:
+            measured = _describe_faithfulness(explanation.faithfulness)
+            yield f"faithfulness of attention: {measured}"
 
 
 def print_info(info: ServiceInfo) -> Iterator[str]:
@@ -63,9 +67,32 @@ def print_info(info: ServiceInfo) -> Iterator[str]:
     yield from (f"  {name:<24}{value}" for name, value in info.versions.items())
     cpu = info.cpu
     yield f"cpu       {cpu.model}, {cpu.usable_cpus} usable: {' '.join(cpu.features)}"
-    yield "quality"
-    yield from (f"  {json.dumps(entry)}" for entry in info.quality)
-    yield f"faithfulness  {json.dumps(info.faithfulness) if info.faithfulness else 'not measured'}"
+    yield f"quality{'' if info.quality else '   not measured'}"
+    yield from (f"  {_describe_quality(entry)}" for entry in info.quality)
+    yield f"faithful  {_describe_faithfulness(info.faithfulness)}"
+
+
+def _describe_quality(entry: Mapping[str, Any]) -> str:
+    """One measurement of `patsum record` on a line; of anything else, all that there is."""
+    try:
+        low, high = entry["interval"]["rouge1"]
+        gain = "{:+.2f} [{:+.2f}, {:+.2f}]".format(*entry["difference"]["rouge1"])
+        return (
+            f"{entry['data']}, {entry['n']} documents: ROUGE-1 {entry['rouge1']:.2f} "
+            f"[{low:.2f}, {high:.2f}], Lead-3 {gain}"
+        )
+    except (KeyError, TypeError, ValueError):
+        return json.dumps(entry)
+
+
+def _describe_faithfulness(measured: Mapping[str, float] | None) -> str:
+    if not measured:
+        return "not measured"
+    return (
+        f"comprehensiveness {measured['comprehensiveness']:.3f}, "
+        f"sufficiency {measured['sufficiency']:.3f}, Kendall tau with leaving one sentence out "
+        f"{measured['leaveOneOutKendallTau']:.3f}, over {measured['n']:.0f} documents"
+    )
 
 
 def _print_reason(reason: SelectedReason) -> Iterator[str]:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from service import Summarizer
+from service.cli import cli
 from service.inference.bundle import embedded_bundle_path
 from service.text.select import LengthRule
 
@@ -65,6 +67,15 @@ def test_the_readme_shows_what_the_bundle_answers(summarizer):
     assert scores == pytest.approx([s.rank_score for s in summary.sentences], abs=1e-4)
     assert weights == pytest.approx([e.weight for e in reason.evidence], abs=1e-4)
     assert shares == pytest.approx([p.share for p in reason.patterns[:2]], abs=1e-4)
+
+
+def test_info_tells_quality_and_faithfulness_in_words(summarizer):
+    shown = CliRunner().invoke(cli, ["info"], catch_exceptions=False).stdout
+    for entry in summarizer.bundle.manifest.quality:
+        line = f"  {entry.data}, {entry.n} documents: ROUGE-1 {entry.rouge1:.2f} ["
+        assert line in shown
+    measured = summarizer.bundle.manifest.faithfulness
+    assert f"faithful  comprehensiveness {measured.comprehensiveness:.3f}, " in shown
 
 
 def test_quality_on_validation_and_test_is_recorded(summarizer):

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 from click.testing import CliRunner
 from safetensors import safe_open
@@ -21,6 +23,7 @@ from export.verify import Limits
 from service.api.app import create_app
 from service.api.settings import Settings
 from service.cli import PatsumGroup, summarize
+from service.inference.engine import Engine
 from tests.tiny_articles import tiny_articles, write_tiny_articles
 from tests.tiny_encoder import write_tiny_encoder
 from training.cli import distill, evaluate, prepare, teacher
@@ -342,23 +345,38 @@ def test_student_followed_the_teacher_on_the_documents_that_it_was_shown(distill
 # export, evaluate, serve, summarize
 
 
+# One so small may lose rank agreement to rounding.
+LIMITS = Limits(min_kendall_tau=-1.0, max_rouge1_loss=100.0)
+
+
 @pytest.fixture(scope="module")
 def bundle(distilled):
-    """The bundle of the student; one so small may lose rank agreement to rounding."""
-    limits = Limits(min_kendall_tau=-1.0, max_rouge1_loss=100.0)
+    """The bundle of the student."""
     return export_run(
         distilled,
         distilled / "bundle",
         max_tokens=900,
         max_sentences=45,
         n_documents=4,
-        limits=limits,
+        limits=LIMITS,
     ).path
 
 
 @pytest.fixture(scope="module")
 def text():
     return next(tiny_articles(1, seed=3))["article"]
+
+
+def test_float32_bundle_scores_as_the_float_graph(distilled, text, tmp_path):
+    packed = export_run(
+        distilled, tmp_path / "exact", weights="float32", n_documents=4, limits=LIMITS
+    )
+    assert packed.manifest.model.weights == "float32"
+    encoded = packed.encoder.encode(text)
+    session = onnxruntime.InferenceSession(str(distilled / "export/float.onnx"))
+    inputs = {"token_ids": encoded.token_ids, "sentence_ids": encoded.sentence_ids}
+    (expected,) = session.run(["scores"], inputs)
+    np.testing.assert_allclose(Engine(packed).score(encoded), expected, atol=1e-6)
 
 
 def test_bundle_is_evaluated_on_articles_that_it_has_not_seen(workshop, bundle):

@@ -14,6 +14,7 @@ from nltk.tokenize.punkt import PunktParameters
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
+from export.explain_on_demand import explain_on_demand
 from service.text.adaptive_length import FEATURES
 from service.text.encode import EncoderSettings, TextEncoder
 from service.text.punkt_json import write_punkt
@@ -95,7 +96,7 @@ def softmax(rows):
 
 
 def tiny_graph(n_tokens):
-    """Build the ONNX model: token_ids and sentence_ids in, the four outputs out."""
+    """Build the ONNX model: token_ids, sentence_ids and explain in, the four outputs out."""
     constants = {
         **tiny_weights(n_tokens),
         "zero": np.array(0),
@@ -146,7 +147,9 @@ def tiny_graph(n_tokens):
         ],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    explain_on_demand(model)
+    return model
 
 
 def write_tiny_bundle(folder):
@@ -169,7 +172,7 @@ def tiny_manifest(fingerprint):
     """A manifest whose `files` are still to be filled in."""
     rouge = {"rouge1": 40.0, "rouge2": 17.0, "rougeL": 36.0}
     return {
-        "format": 1,
+        "format": 2,
         "name": "patsum-tiny",
         "created": "2026-01-31",
         "languages": ["en"],

@@ -78,7 +78,9 @@ class ModelInfo(_Model):
     license: str
     layers: int
     width: int
-    heads: int
+    heads: int = Field(
+        description="Of the token layer that has the most; `patterns` tells of each."
+    )
     document_layers: int
     unmatched: str = Field(description="Where a token without a match looks: self or all.")
     weights: str

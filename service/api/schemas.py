@@ -55,7 +55,7 @@ class ExplainOptions(_Model):
 
     method: ExplainMethod = Field(
         ExplainMethod.ATTENTION,
-        description="attention: where heads looked, free. occlusion: signed effects, slow.",
+        description="attention: where heads looked, nearly free. occlusion: signed effects, slow.",
     )
     top_k: Annotated[StrictInt, Field(ge=1, le=100)] = Field(
         5, description="Most evidence sentences for each chosen sentence."

@@ -1,4 +1,4 @@
-"""The engine: one encoded document in, its sentence scores and sentence-level attention out.
+"""The engine: one encoded document in, its sentence scores out, and attention between sentences.
 
 One document a run, at its exact length and without padding: nothing else is in the arrays, so that
 no batch-mate can move a document's scores, and on one processor a batch saves next to nothing.
@@ -6,6 +6,7 @@ no batch-mate can move a document's scores, and on one processor a batch saves n
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,11 @@ from service.text.encode import Encoded
 
 FloatArray = npt.NDArray[np.float32]
 
-_INPUTS = {"token_ids": ("tensor(int64)", 1), "sentence_ids": ("tensor(int64)", 1)}
+_INPUTS = {
+    "token_ids": ("tensor(int64)", 1),
+    "sentence_ids": ("tensor(int64)", 1),
+    "explain": ("tensor(bool)", 0),
+}
 _OUTPUTS = {
     "scores": ("tensor(float)", 1),
     "document_attention": ("tensor(float)", 2),
@@ -57,7 +62,8 @@ class Engine:
         threads: threads that share the work of one run; at least 1.
 
     Raises:
-        BundleError: the graph cannot be loaded, or has other inputs or outputs.
+        BundleError: the graph cannot be loaded, has other inputs or outputs, or other patterns than
+            the manifest says.
         InputError: threads is below 1.
     """
 
@@ -68,9 +74,17 @@ class Engine:
         self._n_patterns = len(bundle.manifest.model.pattern_names)
         self._session = _open_session(bundle.model_path, threads)
         _check_tensors(bundle.model_path, "input", self._session.get_inputs(), _INPUTS)
-        _check_tensors(bundle.model_path, "output", self._session.get_outputs(), _OUTPUTS)
+        outputs = self._session.get_outputs()
+        _check_tensors(bundle.model_path, "output", outputs, _OUTPUTS)
+        # Not only where somebody asks for reasons; a size that the graph leaves free is a name.
+        n_patterns = next(o.shape[1] for o in outputs if o.name == "pattern_shares")
+        if isinstance(n_patterns, int) and n_patterns != self._n_patterns:
+            raise BundleError(
+                f"expected {self._n_patterns} columns of pattern_shares in {bundle.model_path}, as "
+                f"the manifest has pattern_names, got {n_patterns}; export the bundle again"
+            )
 
-    def run(self, encoded: Encoded, stop: StopSignal | None = None) -> EngineOutput:
+    def score(self, encoded: Encoded, stop: StopSignal | None = None) -> FloatArray:
         """Score the sentences of one document.
 
         Args:
@@ -78,51 +92,93 @@ class Engine:
             stop: ends the run early when another thread sets it; None for a run to the end.
 
         Returns:
-            Scores and attention of the first `encoded.n_encoded` sentences; the same bits for the
-            same document, whatever else runs.
+            (sentences,) float32 in [0, 1], of the first `encoded.n_encoded` sentences; the same
+            bits for the same document, whatever else runs.
 
         Raises:
             ShapeError: no sentence is encoded.
             StoppedError: the signal was set.
             BundleError: the graph gives arrays of another shape, or scores outside [0, 1].
         """
-        if encoded.n_encoded == 0:
-            raise ShapeError("expected at least 1 encoded sentence, got 0; encode a longer text")
-        output = EngineOutput(*self._run_session(encoded, stop))
-        self._check_output(output, encoded.n_encoded)
+        (scores,) = self._run_graph(["scores"], encoded, stop, explain=False)
+        self._check_array("scores", scores, (encoded.n_encoded,))
+        self._check_scores(scores)
+        return scores
+
+    def run(self, encoded: Encoded, stop: StopSignal | None = None) -> EngineOutput:
+        """Score the sentences of one document, and tell where they looked.
+
+        Args:
+            encoded: as for `score`.
+            stop: likewise.
+
+        Returns:
+            The same bits of the scores as `score` gives, and the attention.
+
+        Raises:
+            ShapeError: likewise.
+            StoppedError: likewise.
+            BundleError: likewise.
+        """
+        output = EngineOutput(*self._run_graph(list(_OUTPUTS), encoded, stop, explain=True))
+        square = (encoded.n_encoded, encoded.n_encoded)
+        shares = (encoded.n_encoded, self._n_patterns)
+        shapes = [(encoded.n_encoded,), square, square, shares]
+        for field, shape in zip(fields(output), shapes, strict=True):
+            self._check_array(field.name, getattr(output, field.name), shape)
+        self._check_scores(output.scores)
         return output
 
-    def _run_session(self, encoded: Encoded, stop: StopSignal | None) -> list[FloatArray]:
-        inputs = {"token_ids": encoded.token_ids, "sentence_ids": encoded.sentence_ids}
+    def _run_graph(
+        self, names: list[str], encoded: Encoded, stop: StopSignal | None, *, explain: bool
+    ) -> list[FloatArray]:
+        if encoded.n_encoded == 0:
+            raise ShapeError("expected at least 1 encoded sentence, got 0; encode a longer text")
+        inputs = graph_inputs(encoded, explain=explain)
         if stop is None:
-            return list(self._session.run(list(_OUTPUTS), inputs))
+            return list(self._session.run(names, inputs))
         stop.check()
         try:
-            return list(self._session.run(list(_OUTPUTS), inputs, stop.run_options))
+            return list(self._session.run(names, inputs, stop.run_options))
         except Fail:
             stop.check()  # onnxruntime has no error type of its own for a run that was ended
             raise
 
-    def _check_output(self, output: EngineOutput, n_sentences: int) -> None:
-        square = (n_sentences, n_sentences)
-        shapes = [(n_sentences,), square, square, (n_sentences, self._n_patterns)]
-        for field, expected in zip(fields(output), shapes, strict=True):
-            array = getattr(output, field.name)
-            if array.shape != expected:
-                raise BundleError(
-                    f"expected {field.name} {expected} from {self._model_path}, "
-                    f"got {array.shape}; export the bundle again"
-                )
-            if not np.isfinite(array).all():
-                raise BundleError(
-                    f"expected finite {field.name} from {self._model_path}, got infinite ones or "
-                    "NaN; export the bundle again"
-                )
-        if output.scores.min() < 0 or output.scores.max() > 1:
+    def _check_array(self, name: str, array: FloatArray, shape: tuple[int, ...]) -> None:
+        if array.shape != shape:
+            raise BundleError(
+                f"expected {name} {shape} from {self._model_path}, got {array.shape}; "
+                "export the bundle again"
+            )
+        if not np.isfinite(array).all():
+            raise BundleError(
+                f"expected finite {name} from {self._model_path}, got infinite ones or NaN; "
+                "export the bundle again"
+            )
+
+    def _check_scores(self, scores: FloatArray) -> None:
+        if scores.min() < 0 or scores.max() > 1:
             raise BundleError(
                 f"expected scores in [0, 1] from {self._model_path}, got "
-                f"[{output.scores.min()}, {output.scores.max()}]; export the bundle again"
+                f"[{scores.min()}, {scores.max()}]; export the bundle again"
             )
+
+
+def graph_inputs(encoded: Encoded, *, explain: bool) -> dict[str, npt.NDArray[Any]]:
+    """What the graph of a bundle reads of one document.
+
+    Args:
+        encoded: the document.
+        explain: whether it shall compute its outputs beside the scores.
+
+    Returns:
+        Arrays by the names of its inputs.
+    """
+    return {
+        "token_ids": encoded.token_ids,
+        "sentence_ids": encoded.sentence_ids,
+        "explain": np.array(explain),
+    }
 
 
 def _open_session(path: Path, threads: int) -> ort.InferenceSession:

@@ -1,7 +1,7 @@
 """The explanation: why a sentence was chosen, and what the reasons do not prove.
 
-Attention evidence is free: the run that scored the sentences also says where they looked. Occlusion
-evidence costs one more run for each sentence that is left out, and has a sign.
+Attention evidence is nearly free: the run that scores the sentences also says where they looked.
+Occlusion evidence costs one more run for each sentence that is left out, and has a sign.
 """
 
 from collections.abc import Mapping, Sequence
@@ -179,8 +179,8 @@ class Explainer:
         weights = np.zeros_like(output.document_attention)
         for j in occluded:
             others = np.arange(encoded.n_encoded) != j
-            without = self._engine.run(remove_sentence(encoded, j), stop)
-            weights[others, j] = output.scores[others] - without.scores
+            without = self._engine.score(remove_sentence(encoded, j), stop)
+            weights[others, j] = output.scores[others] - without
         return weights
 
     def _faithfulness_note(self, method: ExplainMethod) -> str:

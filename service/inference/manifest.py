@@ -17,7 +17,7 @@ from service.errors import BundleError
 from service.text.adaptive_length import FEATURES
 from service.text.encode import DEFAULT_MAX_SENTENCES
 
-FORMAT = 1
+FORMAT = 2
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 PUNKT_FILE = "punkt.json"
@@ -242,7 +242,7 @@ class Manifest(_Section):
         training: recipe and teacher, in free form.
     """
 
-    format: Literal[1]
+    format: Literal[2]
     name: str = Field(min_length=1)
     created: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     languages: tuple[str, ...]

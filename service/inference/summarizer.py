@@ -189,16 +189,17 @@ class Summarizer:
             stop.check()
         self._check_input(text, encoded, long_input)
         encoded_at = perf_counter()
-        output = self.engine.run(encoded, stop)
+        output = None if explain is None else self.engine.run(encoded, stop)
+        scores = self.engine.score(encoded, stop) if output is None else output.scores
         inferred_at = perf_counter()
         sentences = [text[start:end] for start, end in encoded.spans]
-        chosen = in_order(self.choose(output.scores, sentences, rule, redundancy), order)
-        scores = output.scores.tolist()  # of the sentences that were read
-        summary = tuple(_quote(text, encoded.spans[i], scores[i], i) for i in chosen)
+        chosen = in_order(self.choose(scores, sentences, rule, redundancy), order)
+        numbers = scores.tolist()  # of the sentences that were read
+        summary = tuple(_quote(text, encoded.spans[i], numbers[i], i) for i in chosen)
         explaining_at = perf_counter()
         explanation = (
             self._explainer.explain(explain, encoded, output, chosen, top_k, stop)
-            if explain is not None
+            if explain is not None and output is not None
             else None
         )
         explained_at = perf_counter()
@@ -211,7 +212,7 @@ class Summarizer:
             warnings=(*self._truncation_warning(encoded), *_empty_warning(chosen, rule)),
             explanation=explanation,
             all_scores=(
-                tuple(_quote(text, encoded.spans[i], score, i) for i, score in enumerate(scores))
+                tuple(_quote(text, encoded.spans[i], score, i) for i, score in enumerate(numbers))
                 if return_all_scores
                 else None
             ),

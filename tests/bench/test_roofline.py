@@ -35,6 +35,7 @@ def test_work_is_rows_times_inner_times_columns():
         helper.make_tensor_value_info(name, TensorProto.INT64, ["tokens"])
         for name in ("token_ids", "sentence_ids")
     ]
+    inputs.append(helper.make_tensor_value_info("explain", TensorProto.BOOL, []))
     output = helper.make_tensor_value_info("z", TensorProto.FLOAT, None)
     graph = helper.make_graph(nodes, "products", inputs, [output], [rounded, scale, axis])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

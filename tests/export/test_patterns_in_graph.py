@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from export.explain_on_demand import explain_on_demand
 from tests.export.documents import random_document
 
 EMBEDDED = Path(__file__).parents[2] / "service/inference/default"
@@ -86,11 +87,18 @@ def assert_blind_outside(session, layer, patterns, document, width, seed):
 
 
 @pytest.fixture(scope="module")
-def sessions(graphs, small_student):
-    return {form: open_layers(path, small_student.config.layers) for form, path in graphs.items()}
+def sessions(graphs, small_student, tmp_path_factory):
+    packed = onnx.load(graphs["int8"])
+    explain_on_demand(packed)
+    path = tmp_path_factory.mktemp("packed") / "model.onnx"
+    onnx.save(packed, path)
+    return {
+        form: open_layers(path, small_student.config.layers)
+        for form, path in {**graphs, "packed": path}.items()
+    }
 
 
-@pytest.mark.parametrize("form", ["float", "int8"])
+@pytest.mark.parametrize("form", ["float", "int8", "packed"])
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10_000), n_sentences=st.integers(1, 5))
 def test_patterned_heads_are_blind_outside_their_pattern(

@@ -97,7 +97,11 @@ def test_terminal_gets_scores_and_offsets(tiny_bundle):
     assert lines[0].startswith(f"{first.rank_score:.3f}")
     assert f"[{first.offset}:{first.offset + first.length}]" in lines[0]
     assert lines[1].strip().startswith("evidence: #")
-    assert lines[-1].startswith("note: ")
+    assert lines[-2].startswith("note: ")
+    assert lines[-1] == (
+        "faithfulness of attention: comprehensiveness 0.250, sufficiency 0.125, "
+        "Kendall tau with leaving one sentence out 0.500, over 2 documents"
+    )
 
 
 def test_json_is_the_answer_of_the_api(run, article):
@@ -194,6 +198,7 @@ def test_info_shows_patterns_limits_and_versions(run):
     assert "why       to test with\n" in result.stdout
     placed = "layer 0, head 1: intra_sentence, as in the teacher's layer 3, head 8. hardly leaves"
     assert placed in result.stdout
+    assert "faithful  comprehensiveness 0.250, sufficiency 0.125, Kendall tau" in result.stdout
 
 
 def test_info_as_json_is_the_answer_of_the_api(run):

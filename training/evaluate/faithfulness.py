@@ -32,8 +32,11 @@ _MEASURES: Final = ("comprehensiveness", "sufficiency", "leaveOneOutKendallTau")
 class ScoringEngine(Protocol):
     """Anything that scores an encoded document as `service.inference.engine.Engine` does."""
 
-    def run(self, encoded: Encoded) -> EngineOutput:
+    def score(self, encoded: Encoded) -> FloatArray:
         """Score the sentences of one document."""
+
+    def run(self, encoded: Encoded) -> EngineOutput:
+        """Score them, and tell where they looked."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +235,7 @@ def _measure_evidence(
     without = np.setdiff1d(everything, evidence)
     only = np.union1d(evidence, index)
     left = [
-        engine.run(keep_sentences(encoded, kept)).scores[np.searchsorted(kept, index)]
+        engine.score(keep_sentences(encoded, kept))[np.searchsorted(kept, index)]
         for kept in (without, only)
     ]
     return (
@@ -247,7 +250,7 @@ def _leave_one_out_drops(engine: ScoringEngine, encoded: Encoded, scores: FloatA
     drops = np.zeros((len(scores), len(scores)), dtype=np.float32)
     for j in range(len(scores)):
         others = np.arange(len(scores)) != j
-        drops[others, j] = scores[others] - engine.run(remove_sentence(encoded, j)).scores
+        drops[others, j] = scores[others] - engine.score(remove_sentence(encoded, j))
     return drops
 
 
