@@ -38,6 +38,10 @@ _POSITIONAL = frozenset({Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
 # are never read.
 _LOWEST = -1e9
 
+# Steps in 1 that running sums count in: as fine as float32 is there. 16,384 values of up to 2^25
+# stay within 63 bits.
+_STEPS = float(2**24)
+
 
 @dataclass
 class AttentionRecord:
@@ -387,9 +391,7 @@ def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tenso
     """
     value = value.to(torch.promote_types(value.dtype, torch.float32))  # many bfloat16 add up badly
     flat = flatten_places(value)
-    sums = flat.new_zeros(layout.n_copies.shape[0], int(flat.shape[1]))
-    # Not index_add: its ONNX form forgets to add.
-    sums = sums.scatter_add(0, layout.copy_ids[:, None].expand(-1, int(flat.shape[1])), flat)
+    sums = _sum_in_steps(flat, layout) if layout.is_alone else _sum_by_token(flat, layout)
     n_others = (layout.n_copies - 1).to(flat.dtype).index_select(0, layout.copy_ids)[:, None]
     # Products with 0 or 1 and not `where`, which takes several times as long in onnxruntime.
     has_others = n_others.clamp(max=1.0)
@@ -399,6 +401,25 @@ def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tenso
     is_real = (layout.sentence_ids >= 0)[:, None].to(flat.dtype)  # B 1 T
     mean = (is_real @ value) / is_real.sum(dim=-1, keepdim=True)  # B 1 W
     return put_back(means, value) + mean * put_back(1.0 - has_others, value)
+
+
+def _sum_by_token(flat: Tensor, layout: Layout) -> Tensor:
+    """(distinct tokens, width) sum over the places that hold each; has a gradient."""
+    rows = layout.copy_ids[:, None].expand_as(flat)
+    return flat.new_zeros(layout.n_copies.shape[0], flat.shape[1]).scatter_add(0, rows, flat)
+
+
+def _sum_in_steps(flat: Tensor, layout: Layout) -> Tensor:
+    """The same by a running sum, in a tenth of the time in onnxruntime; has no gradient.
+
+    It runs over whole numbers of steps, which add up without rounding: what other tokens hold
+    cancels to the last bit.
+    """
+    steps = (flat * _STEPS).to(torch.int64).index_select(0, layout.by_token)
+    ends = torch.cumsum(layout.n_copies, dim=0) - 1
+    up_to = torch.cumsum(steps, dim=0).index_select(0, ends)
+    before = torch.cat([torch.zeros_like(up_to[:1]), up_to[:-1]])
+    return (up_to - before).to(flat.dtype) / _STEPS
 
 
 def _put_cls(means: Tensor, of_cls: Tensor, layout: Layout) -> Tensor:

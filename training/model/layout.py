@@ -50,6 +50,8 @@ class Layout:
         copy_ids: (documents * tokens,) int64 number of the distinct token of its document that
             each place holds; padding is distinct everywhere.
         n_copies: (distinct tokens,) int64 how many places hold each.
+        by_token: (documents * tokens,) int64 all places, those that hold the same token side by
+            side, in the order of `n_copies`.
         is_alone: made by `lay_out_alone`, of one document without padding whose sentences begin
             with the same token: `table_index` and `table_rows` count from 0, and `table_mask` is
             True everywhere.
@@ -72,6 +74,7 @@ class Layout:
     row_index: Tensor
     copy_ids: Tensor
     n_copies: Tensor
+    by_token: Tensor
     is_alone: bool
 
 
@@ -140,6 +143,7 @@ def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         ),
         copy_ids=copy_ids,
         n_copies=n_copies,
+        by_token=torch.argsort(copy_ids),
         is_alone=False,
     )
 
@@ -154,7 +158,8 @@ def lay_out_alone(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         sentence_ids: (1, tokens) int64: 0, 0, 1, 1, 1, …
 
     Returns:
-        The layout, equal to that of `lay_out` but for `is_alone`.
+        The layout, equal to that of `lay_out` but for `is_alone`, and for the order in which
+        `by_token` has the places of one token.
     """
     ids, group_ids = token_ids.reshape(-1), sentence_ids.reshape(-1)
     n_tokens = ids.shape[0]
@@ -165,7 +170,11 @@ def lay_out_alone(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
     places = all_places - starts[group_ids]
     rows = torch.arange(starts.shape[0], device=ids.device)
     has_others = rows[-1:] > 0  # (1,): all begin with one token, so all or none have others
-    _, copy_ids, n_copies = torch.unique(ids, return_inverse=True, return_counts=True)
+    # `unique` gives no order, and takes longer than all of this in onnxruntime.
+    sorted_ids, by_token = torch.topk(ids, ids.shape[0], largest=False, sorted=True)
+    is_first = F.pad(sorted_ids[:-1], (1, 0), value=-1) != sorted_ids
+    numbers = torch.cumsum(is_first.to(torch.int64), dim=0) - 1
+    firsts = torch.nonzero(is_first)[:, 0]
     return Layout(
         token_ids=token_ids,
         sentence_ids=sentence_ids,
@@ -182,8 +191,9 @@ def lay_out_alone(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         cls_mask=(rows[:, None] != rows[None, :])[None],
         is_learned=has_others.expand(rows.shape),
         row_index=_row_index(all_places, is_start & has_others, group_ids),
-        copy_ids=copy_ids,
-        n_copies=n_copies,
+        copy_ids=torch.zeros_like(ids).scatter(0, by_token, numbers),
+        n_copies=torch.cat([firsts[1:], all_places[-1:] + 1]) - firsts,
+        by_token=by_token,
         is_alone=True,
     )
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.padded_batch import documents, padded_batch
 from training.model.attention import AttentionRecord, PatternedAttention, mean_of_copies
-from training.model.layout import lay_out
+from training.model.layout import lay_out, lay_out_alone
 from training.model.patterns import Pattern, Unmatched, pattern_mask
 
 WIDTH = 32
@@ -104,6 +104,24 @@ def test_fixed_matching_token_gets_the_mean_of_its_other_copies():
     means = mean_of_copies(value, lay_out(token_ids, sentence_ids), Unmatched.ALL)
     assert means[0, :, 0].tolist() == [4, 7, 4, 1, 5, 4]
     assert means[1, :2, 0].tolist() == [15, 15]
+
+
+@pytest.mark.parametrize("unmatched", list(Unmatched))
+def test_means_of_copies_in_a_document_alone_are_those_of_a_batch_and_exact(unmatched):
+    generator = torch.Generator().manual_seed(3)
+    ids = torch.randint(2, 9, (5, 11), generator=generator)
+    arrays = padded_batch([[1, *row] for row in ids.tolist()])
+    value = torch.randn(1, 60, 3, generator=generator)
+    alone, batch = lay_out_alone(*arrays), lay_out(*arrays)
+    means = mean_of_copies(value, alone, Unmatched.SELF)
+    torch.testing.assert_close(
+        mean_of_copies(value, alone, unmatched), mean_of_copies(value, batch, unmatched)
+    )
+    is_other = arrays[0][0] == 5
+    assert 3 < is_other.sum() < 30
+    value[0, is_other] = 1e6 * torch.randn(int(is_other.sum()), 3, generator=generator)
+    moved = mean_of_copies(value, alone, Unmatched.SELF)
+    assert torch.equal(moved[0, ~is_other], means[0, ~is_other])
 
 
 def test_cls_of_a_fixed_matching_head_have_learned_weights_for_the_others_alone():

@@ -14,6 +14,9 @@ from training.model.patterns import Unmatched
 def arrays_of(layout):
     """Every array of a layout by its name, those of the blocks included."""
     fields = {item.name: getattr(layout, item.name) for item in dataclasses.fields(layout)}
+    by_token = fields.pop("by_token")
+    fields["tokens_in_order"] = fields["copy_ids"][by_token]
+    assert torch.equal(by_token.sort().values, torch.arange(len(by_token)))
     blocks = fields.pop("blocks")
     fields.pop("is_alone")
     for number, block in enumerate(blocks.parts):
