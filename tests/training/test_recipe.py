@@ -49,7 +49,7 @@ def test_lists_become_tuples_and_whole_numbers_floats(read):
     ("text", "message"),
     [
         ("[teacher.fit]\nencoder_rat = 1e-4", r"fit: unknown key 'encoder_rat'; known are .*clip"),
-        ("[techer]", "unknown key 'techer'; known are name, plan_reason, data, teacher"),
+        ("[techer]", "unknown key 'techer'; known are name, plan_reason, texts, data, teacher"),
         ('[data]\nmax_tokens = "512"', "data: max_tokens: expected int, got '512'"),
         ("[data]\nmax_tokens = 5.5", "data: max_tokens: expected int, got 5.5"),
         ("[data]\nmax_tokens = true", "data: max_tokens: expected int, got True"),

@@ -161,14 +161,14 @@ def test_unforeseen_error_in_a_row_fails_that_row_only(
 ):
     from service.inference.engine import Engine
 
-    run_engine = Engine.run
+    score = Engine.score
 
     def break_on_long_texts(engine, encoded, stop=None):
         if encoded.n_encoded > 3:
             raise IndexError("a bug")
-        return run_engine(engine, encoded, stop)
+        return score(engine, encoded, stop)
 
-    monkeypatch.setattr(Engine, "run", break_on_long_texts)
+    monkeypatch.setattr(Engine, "score", break_on_long_texts)
     texts = ["The storm came.", text(1), "The storm came."]
     assert run(write_lines([{"text": t} for t in texts]), tmp_path / "o.jsonl").exit_code == 1
     errors = [row["error"] and row["error"]["code"] for row in read(tmp_path / "o.jsonl")]

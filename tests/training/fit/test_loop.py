@@ -63,6 +63,14 @@ class InterruptedStore(ExampleStore):
         return super().__getitem__(number)
 
 
+@pytest.fixture(autouse=True)
+def listening():
+    """Ctrl-C interrupts, which a shell's background jobs, the tests maybe among them, ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tiny_examples, tmp_path_factory):
     """Folder, result and last weights of a fit that nothing stopped."""
