@@ -110,7 +110,7 @@ def test_one_of_many_cancelled_leaves_the_others_right_and_the_gauges_at_zero():
 
 
 def test_client_that_has_gone_ends_the_run_of_the_model():
-    body = {"text": make_text(0, 110), "explain": {"method": "occlusion"}}  # some seconds of work
+    body = {"text": make_text(0, 300), "explain": {"method": "occlusion"}}  # some seconds of work
     with ServerProcess(deadline_s=600, max_occluded_sentences=1000) as server:
         timeout = httpx.Timeout(60, read=0.5)
         with pytest.raises(httpx.ReadTimeout):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.server_process import ServerProcess, make_text
 
-SLOW = {"text": make_text(0, 110), "explain": {"method": "occlusion"}}
+SLOW = {"text": make_text(0, 300), "explain": {"method": "occlusion"}}
 
 
 @pytest.fixture(scope="module")
