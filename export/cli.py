@@ -63,7 +63,8 @@ from service.text.encode import DEFAULT_MAX_SENTENCES
     type=click.IntRange(min=1),
     default=200,
     show_default=True,
-    help="Validation documents on which torch, float ONNX and int8 are compared.",
+    help="Validation documents on which torch, float ONNX and int8 are compared; all if there are "
+    "fewer.",
 )
 def export(
     folder: Path,

@@ -88,12 +88,13 @@ def export_run(
     if variant is None:
         reasons = explain_plan(recipe, run.open_decisions(recipe.student), model.config.plan)
     train, validation = run.open_examples(recipe.data)
-    step = max(1, math.ceil(len(validation) / n_documents))
     export_folder = beside / "export"
     float_path, int8_path = export_folder / "float.onnx", export_folder / "int8.onnx"
     export_onnx(model, float_path, backend)
     quantize(float_path, int8_path, _calibration_inputs(train))
-    numbers = np.arange(0, len(validation), step).tolist()
+    n_compared = min(n_documents, len(validation))
+    numbers = np.linspace(0, len(validation) - 1, n_compared).astype(int).tolist()
+    (export_folder / "verification.json").unlink(missing_ok=True)  # of an export before
     limits = limits or Limits()
     if weights == "float32":  # what rounding would lose does not matter
         limits = dataclasses.replace(limits, min_kendall_tau=-1.0, max_rouge1_loss=math.inf)

@@ -131,7 +131,9 @@ def _refuse_past(limits: Limits, result: Verification) -> None:
         if not measured <= limit:
             raise ExportError(
                 f"{name}: expected at most {limit:.4g}, got {measured:.4g} over "
-                f"{result.documents} documents; nothing was packed"
+                f"{result.documents} documents; nothing was packed. Few documents can miss by "
+                "chance: compare more (--verify-documents), or pack the unrounded form "
+                "(--weights float32)"
             )
 
 

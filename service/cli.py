@@ -47,6 +47,9 @@ class PatsumGroup(click.Group):
         except PatsumError as error:
             echo_error(str(error))
             ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("patsum: stopped by Ctrl-C", err=True)
+            ctx.exit(130)
 
     def _invoke_named(self, ctx: click.Context) -> Any:
         try:
@@ -110,7 +113,12 @@ def serve(**values: object) -> None:
 @cli.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @summary_options
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON a file, as the API answers.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="A line of JSON a file: an entry of the API's `documents`.",
+)
 @bundle_option
 def summarize(
     files: tuple[str, ...],

@@ -146,6 +146,7 @@ def teacher(recipe: Path, run_path: Path, encoder: str | None, threads: int | No
 @threads_option
 def distill(recipe: Path, run_path: Path, encoder: str | None, threads: int | None) -> None:
     """Distil the fitted teacher into the student of RECIPE; takes up a fit that was stopped."""
+    from training.plan import describe_placement
     from training.run import Run
     from training.student import distill_student
 
@@ -154,6 +155,9 @@ def distill(recipe: Path, run_path: Path, encoder: str | None, threads: int | No
     chosen = run.adopt_recipe(recipe)
     note_if_finished(run.student)
     result = distill_student(run, chosen, encoder)
+    decisions = run.open_decisions(chosen.student)
+    if decisions is not None:
+        click.echo(describe_placement(chosen.student, decisions))
     click.echo(describe_result(run.student.model_path, result))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from service.errors import RecipeError
+from training.mining.decisions import Decisions
 from training.model.config import Activation, Plan, Positions
 from training.model.controls import Control
 from training.model.inherited import check_layers
@@ -91,6 +92,33 @@ def teacher_places(recipe: StudentRecipe, heads_by_layer: Sequence[int]) -> Plac
         tuple((layer, head) for head in row)
         for layer, row in zip(recipe.layers, rows, strict=False)
     )
+
+
+def describe_placement(recipe: StudentRecipe, decisions: Decisions) -> str:
+    """Tell in a line which accepted patterns the student has, and which it could not take.
+
+    Args:
+        recipe: its `decisions` are these.
+        decisions: of its teacher.
+    """
+    rows = teacher_places(recipe, decisions.model.heads_by_layer)
+    starts_from = {place for row in rows for place in row}
+    told: dict[str, list[str]] = {
+        "placed": [],
+        "not in its layers or heads": [],
+        "no head can carry": [],
+    }
+    for item in decisions.decisions:
+        if item.is_accepted:
+            if item.injectable is None:
+                kind = "no head can carry"
+            elif (item.layer, item.head) in starts_from:
+                kind = "placed"
+            else:
+                kind = "not in its layers or heads"
+            told[kind].append(f"{item.layer}.{item.head} {item.pattern}")
+    parts = [f"{kind}: {', '.join(items)}" for kind, items in told.items() if items]
+    return f"{recipe.decisions}, {'; '.join(parts)}"
 
 
 def one_for_each(items: tuple[_Item, ...], layers: tuple[int, ...]) -> tuple[_Item, ...]:

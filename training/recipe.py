@@ -61,7 +61,7 @@ class FitRecipe:
 
     Attributes:
         documents: how many training documents are shown in all, at least 1; passes over the data
-            follow.
+            follow. The last batch is shown whole, so that it can be some more.
         batch_tokens: most tokens of a batch, padding included; at least 1.
         encoder_rate: peak learning rate of the token encoder, above 0.
         scorer_rate: peak learning rate of the scorer, above 0.

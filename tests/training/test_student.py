@@ -15,7 +15,7 @@ from training.mining.decisions import (
 from training.model.config import Positions
 from training.model.controls import Control
 from training.model.patterns import Pattern, Unmatched
-from training.plan import place_patterns, read_plan
+from training.plan import describe_placement, place_patterns, read_plan
 from training.recipe import StudentRecipe
 from training.student import make_student
 
@@ -145,3 +145,13 @@ def test_student_refuses_decisions_about_another_teacher():
 def test_decisions_are_one_file_in_place_of_a_plan(changes):
     with pytest.raises(RecipeError, match="decisions: expected"):
         StudentRecipe(**{"decisions": "x.json", **changes})
+
+
+def test_placement_tells_which_decisions_a_student_follows_and_which_it_could_not_take():
+    teacher = tiny_model()
+    decisions = decide(teacher, (1, 2, "next_token"), (0, 1, "matching_token"), (1, 0, "lead(1)"))
+    recipe = StudentRecipe(layers=(1,), decisions="x.json", undecided="free")
+    assert describe_placement(recipe, decisions) == (
+        "x.json, placed: 1.2 next_token; not in its layers or heads: 0.1 matching_token; "
+        "no head can carry: 1.0 lead(1)"
+    )

@@ -150,7 +150,8 @@ def importance(
     type=float,
     default=2.0,
     show_default=True,
-    help="and its GR at least so many standard deviations above the mean of all heads.",
+    help="and its GR at least so many standard deviations above the mean of all heads; not asked "
+    "of a head that looks nowhere else, such as one that is masked to the predicate.",
 )
 def relevance(
     run: Path | None,

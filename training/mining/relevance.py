@@ -53,6 +53,10 @@ def _sum_inside(attention: Tensor, masks: Tensor) -> Tensor:
     return inside.double()
 
 
+_WHOLLY_INSIDE = 0.99
+"""Low end of GR from which on a head carries a predicate whatever its z: it looks nowhere else."""
+
+
 @dataclass(frozen=True, eq=False)
 class DocumentRelevance:
     """What one document says of some predicates.
@@ -124,7 +128,8 @@ class Thresholds:
     Attributes:
         gr: the interval's low end of GR is at least this.
         lift: that low end is at least so many times uniform attention's GR.
-        z: the head's z-score over all heads is at least this.
+        z: the head's z-score over all heads is at least this; not asked of a head that looks
+            nowhere else.
     """
 
     gr: float = 0.1
@@ -211,7 +216,8 @@ def summarize_predicate(
     uniform = float((n_pairs / n_rows / n_tokens).mean())
     z = _z_scores(gr.mean)
     is_high = (gr.low >= thresholds.gr) & (gr.low >= thresholds.lift * uniform)
-    stands_out = z >= thresholds.z
+    # Of few heads that are masked to a pattern, none can stand out; each carries it all the same.
+    stands_out = (z >= thresholds.z) | (gr.low >= _WHOLLY_INSIDE)
     return PredicateRelevance(
         predicate=predicate,
         n=len(documents),

@@ -1,6 +1,6 @@
 """The report of `patsum relevance`: which head carries what, and what nothing explains."""
 
-import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -103,10 +103,11 @@ class RelevanceReport:
         if not short:
             return
         counts = ", ".join(f"{one.predicate} {len(one.short_of_z)}" for one in short)
-        least = min(float(one.z[at]) for one in short for at in one.short_of_z)
-        yield (
-            f"heads that reach both limits of GR but not z {self.thresholds.z:g}: {counts}; "
-            f"--min-z={math.floor(10 * least) / 10:g} counts them as carriers"
+        yield from textwrap.wrap(
+            f"heads that reach both limits of GR, but for many like them not z "
+            f"{self.thresholds.z:g} (a lower --min-z counts them): {counts}",
+            110,
+            subsequent_indent="  ",
         )
 
     def _head_lines(self) -> Iterator[str]:

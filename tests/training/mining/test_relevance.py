@@ -161,16 +161,25 @@ def test_predicate_counts_only_documents_that_have_a_pair_for_it(model, classes,
     assert summarize_predicate(parse("lead(7)"), 1, measured, Thresholds(), 100, 0).n == 6
 
 
-@pytest.mark.parametrize(
-    "thresholds", [Thresholds(gr=1.01), Thresholds(lift=1e9), Thresholds(z=1e9)]
-)
+@pytest.mark.parametrize("thresholds", [Thresholds(gr=1.01), Thresholds(lift=1e9)])
 def test_each_threshold_keeps_a_head_from_carrying(model, classes, tiny_examples, thresholds):
     measured = measure(model, classes, tiny_examples[1], ["previous"])
     previous = parse("previous")
     assert summarize_predicate(previous, 0, measured, Thresholds(), 100, 0).carriers == [(0, 2)]
     found = summarize_predicate(previous, 0, measured, thresholds, 100, 0)
-    assert found.carriers == []
-    assert found.short_of_z == ([(0, 2)] if thresholds.z > 1e8 else [])
+    assert found.carriers == found.short_of_z == []
+
+
+def test_z_keeps_a_head_from_carrying_unless_it_looks_nowhere_else(model, classes, tiny_examples):
+    measured = measure(model, classes, tiny_examples[1], ["previous", "same_sentence"])
+    whole, part = (
+        summarize_predicate(parse(text), i, measured, Thresholds(0.01, 0.5, z=1e9), 100, 0)
+        for i, text in enumerate(("previous", "same_sentence"))
+    )
+    assert (0, 2) in whole.carriers
+    assert part.short_of_z
+    assert all(part.gr.low[at] < 0.99 for at in part.short_of_z)
+    assert all(part.gr.low[at] >= 0.99 for at in part.carriers)
 
 
 def test_heads_that_a_layer_has_not_have_no_relevance_and_change_no_z(classes, tiny_examples):
