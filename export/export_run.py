@@ -90,11 +90,11 @@ def export_run(
     train, validation = run.open_examples(recipe.data)
     export_folder = beside / "export"
     float_path, int8_path = export_folder / "float.onnx", export_folder / "int8.onnx"
+    (export_folder / "verification.json").unlink(missing_ok=True)  # of an export before
     export_onnx(model, float_path, backend)
     quantize(float_path, int8_path, _calibration_inputs(train))
     n_compared = min(n_documents, len(validation))
     numbers = np.linspace(0, len(validation) - 1, n_compared).astype(int).tolist()
-    (export_folder / "verification.json").unlink(missing_ok=True)  # of an export before
     limits = limits or Limits()
     if weights == "float32":  # what rounding would lose does not matter
         limits = dataclasses.replace(limits, min_kendall_tau=-1.0, max_rouge1_loss=math.inf)

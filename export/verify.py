@@ -21,6 +21,11 @@ from training.evaluate.rank_agreement import kendall_tau
 from training.fit.validation import mean_rouge
 from training.model.extractive_model import ExtractiveModel
 
+_INT8_HINT = (
+    ". Few documents can miss by chance: compare more (--verify-documents), or pack the unrounded "
+    "form (--weights float32)"
+)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -129,11 +134,10 @@ def _refuse_past(limits: Limits, result: Verification) -> None:
     )
     for name, measured, limit in checks:
         if not measured <= limit:
+            hint = _INT8_HINT if name.endswith("int8") else ""
             raise ExportError(
                 f"{name}: expected at most {limit:.4g}, got {measured:.4g} over "
-                f"{result.documents} documents; nothing was packed. Few documents can miss by "
-                "chance: compare more (--verify-documents), or pack the unrounded form "
-                "(--weights float32)"
+                f"{result.documents} documents; nothing was packed{hint}"
             )
 
 

@@ -369,9 +369,11 @@ def text():
 
 def test_float32_bundle_scores_as_the_float_graph(distilled, text, tmp_path):
     packed = export_run(
-        distilled, tmp_path / "exact", weights="float32", n_documents=4, limits=LIMITS
+        distilled, tmp_path / "exact", weights="float32", n_documents=5, limits=LIMITS
     )
     assert packed.manifest.model.weights == "float32"
+    verified = json.loads((distilled / "export/verification.json").read_text(encoding="utf-8"))
+    assert verified["documents"] == 5  # of 8, which no step divides
     encoded = packed.encoder.encode(text)
     session = onnxruntime.InferenceSession(str(distilled / "export/float.onnx"))
     inputs = {"token_ids": encoded.token_ids, "sentence_ids": encoded.sentence_ids}

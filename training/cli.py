@@ -154,10 +154,10 @@ def distill(recipe: Path, run_path: Path, encoder: str | None, threads: int | No
     run = Run(run_path)
     chosen = run.adopt_recipe(recipe)
     note_if_finished(run.student)
-    result = distill_student(run, chosen, encoder)
-    decisions = run.open_decisions(chosen.student)
+    decisions = None if run.student.is_finished else run.open_decisions(chosen.student)
     if decisions is not None:
         click.echo(describe_placement(chosen.student, decisions))
+    result = distill_student(run, chosen, encoder)
     click.echo(describe_result(run.student.model_path, result))
 
 

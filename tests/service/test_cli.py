@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import service.offline_commands
 from service.api.settings import Settings
-from service.cli import cli
+from service.cli import PatsumGroup, cli
 from service.errors import DataError
 from service.offline_commands import OUTLINES
 from service.printout import print_summary
@@ -302,3 +302,14 @@ def test_unknown_command_is_refused(run):
     result = run("translate")
     assert result.exit_code == 2
     assert "No such command" in result.stderr
+
+
+def test_ctrl_c_says_so_and_ends_with_130():
+    @click.command()
+    def interrupted():
+        raise KeyboardInterrupt
+
+    group = PatsumGroup("patsum", commands={"wait": interrupted})
+    result = CliRunner().invoke(group, ["wait"])
+    assert result.exit_code == 130
+    assert "patsum: stopped by Ctrl-C" in result.stderr

@@ -123,7 +123,7 @@ def measure_relevance(
 
 @dataclass(frozen=True)
 class Thresholds:
-    """When a head carries a pattern: all three must be cleared.
+    """When a head carries a pattern: all three must be cleared, but for z as told below.
 
     Attributes:
         gr: the interval's low end of GR is at least this.

@@ -83,7 +83,8 @@ class RelevanceReport:
         limits = self.thresholds
         yield (
             f"a head carries a predicate when its z over all heads is at least {limits.z:g}, and "
-            f"the low end of its GR at least {limits.gr:g} and {limits.lift:g} x uniform"
+            f"the low end of its GR at least {limits.gr:g} and {limits.lift:g} x uniform; "
+            "z is not asked of a head that looks nowhere else"
         )
         width = max(len(str(one.predicate)) for one in self.predicates)
         head = f"  {'predicate':<{width}}  uniform  carriers  highest  GR [95 % interval]"

@@ -38,8 +38,8 @@ _POSITIONAL = frozenset({Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
 # are never read.
 _LOWEST = -1e9
 
-# Steps in 1 that running sums count in: as fine as float32 is there. 16,384 values of up to 2^25
-# stay within 63 bits.
+# Steps in 1 that running sums count in: as fine as float32 is just below 1. The sum of 16,384
+# values below 2^25 stays within 63 bits; values of a head are a few.
 _STEPS = float(2**24)
 
 
