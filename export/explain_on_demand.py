@@ -36,9 +36,8 @@ def explain_on_demand(model: onnx.ModelProto) -> None:
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [inner.get(name, name) for name in names]
-    needed = _find_ancestors(graph, SCORES)
-    for name in {name for node in graph.node for name in node.output if _TAP.fullmatch(name)}:
-        needed |= _find_ancestors(graph, name)
+    taps = {name for node in graph.node for name in node.output if _TAP.fullmatch(name)}
+    needed = _find_ancestors(graph, {SCORES, *taps})
     always = [node for node in graph.node if needed.intersection(node.output)]
     others = [node for node in graph.node if not needed.intersection(node.output)]
     condition = helper.make_node(
@@ -65,9 +64,9 @@ def remove_explanations(model: onnx.ModelProto) -> None:
         graph.output.remove(output)
 
 
-def _find_ancestors(graph: onnx.GraphProto, output: str) -> set[str]:
-    """Names of all values that an output is computed from, its own among them."""
-    found = {output}
+def _find_ancestors(graph: onnx.GraphProto, values: set[str]) -> set[str]:
+    """Names of all values that some values are computed from, their own among them."""
+    found = set(values)
     for node in reversed(graph.node):
         if found.intersection(node.output):
             found.update(node.input)

@@ -40,8 +40,8 @@ def make_student(
     Raises:
         RecipeError: an unknown pattern, position, activation, control or rule; the student starts
             from no head with an accepted pattern.
-        CheckpointError: layers or heads that the teacher does not have, or a larger width or
-            feed-forward block than its own; decisions about another model.
+        CheckpointError: layers, heads or document layers that the teacher does not have, or a
+            larger width or feed-forward block than its own; decisions about another model.
         DataError: several accepted patterns for one head.
     """
     if decisions is None:
