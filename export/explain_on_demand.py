@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 import onnx
 from onnx import TensorProto, helper
 
+from export.graph import find_ancestors, made_by
+
 SCORES = "scores"
 EXPLAIN = "explain"
 # What `to_onnx.reopen_layer` looks for; naming the heads of a last layer takes a node of its own.
@@ -36,8 +38,8 @@ def explain_on_demand(model: onnx.ModelProto) -> None:
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [inner.get(name, name) for name in names]
-    taps = {name for node in graph.node for name in node.output if _TAP.fullmatch(name)}
-    needed = _find_ancestors(graph, {SCORES, *taps})
+    taps = {name for name in made_by(graph.node) if _TAP.fullmatch(name)}
+    needed = find_ancestors(graph.node, {SCORES, *taps})
     always = [node for node in graph.node if needed.intersection(node.output)]
     others = [node for node in graph.node if not needed.intersection(node.output)]
     condition = helper.make_node(
@@ -62,15 +64,6 @@ def remove_explanations(model: onnx.ModelProto) -> None:
             parts.remove(part)
     for output in [output for output in graph.output if output.name != SCORES]:
         graph.output.remove(output)
-
-
-def _find_ancestors(graph: onnx.GraphProto, values: set[str]) -> set[str]:
-    """Names of all values that some values are computed from, their own among them."""
-    found = set(values)
-    for node in reversed(graph.node):
-        if found.intersection(node.output):
-            found.update(node.input)
-    return found
 
 
 def _compute(

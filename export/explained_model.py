@@ -12,11 +12,17 @@ from torch import Tensor, nn
 
 from export.sentence_pooling import pool_cls, pool_copies, pool_tokens
 from training.model.attention import PatternedAttention
+from training.model.encoder import EncoderLayer
 from training.model.extractive_model import ExtractiveModel, ModelRecord
 from training.model.layout import Layout, lay_out_alone
 from training.model.patterns import Pattern
 
 FREE = "free"
+SENTENCES = "sentences."
+STARTS = f"{SENTENCES}starts"
+LENGTHS = f"{SENTENCES}lengths"
+READING = f"{SENTENCES}reading"
+COPIES = f"{SENTENCES}copies"
 OUTPUT_NAMES = ("scores", "document_attention", "matching_attention", "pattern_shares")
 
 
@@ -32,8 +38,8 @@ class ExplainedModel(nn.Module):
 
     Args:
         model: the student; it is not changed.
-        has_taps: also return every layer's input and gathered heads, so that they bear names in
-            the graph.
+        has_taps: also return every layer's input and gathered heads, and what a last layer for
+            the [CLS] alone reads of its input, so that they bear names in the graph.
     """
 
     def __init__(self, model: ExtractiveModel, *, has_taps: bool = False) -> None:
@@ -55,12 +61,22 @@ class ExplainedModel(nn.Module):
 
     def output_names(self) -> tuple[str, ...]:
         """Names of what `forward` returns, in order."""
+        if not self.has_taps:
+            return OUTPUT_NAMES
         taps = [
             f"layer{number}.{what}"
             for number in range(self.model.config.layers)
             for what in ("input", "heads")
         ]
-        return (*OUTPUT_NAMES, *taps) if self.has_taps else OUTPUT_NAMES
+        last = self.model.encoder.layers[-1]
+        assert isinstance(last, EncoderLayer)
+        if self.model.config.is_last_for_cls and last.has_cls_form:
+            patterns = [group.pattern for group in last.attention.groups]
+            has_copies = Pattern.MATCHING_TOKEN in patterns
+            n = 2 + len(patterns) - has_copies  # the [CLS], what other groups read, and the mean
+            taps += [STARTS, LENGTHS, *(f"{READING}{number}" for number in range(n))]
+            taps += [COPIES] * has_copies
+        return (*OUTPUT_NAMES, *taps)
 
     def forward(self, token_ids: Tensor, sentence_ids: Tensor) -> tuple[Tensor, ...]:
         """Score one document.
@@ -71,10 +87,10 @@ class ExplainedModel(nn.Module):
 
         Returns:
             scores (sentences,) in [0, 1]; document_attention and matching_attention (sentences,
-            sentences),
-            rows sum to 1; pattern_shares (sentences, patterns), rows sum to 1; then the taps, if
-            asked for, (1, tokens, width) each; (1, sentences, width) the heads of a last layer that
-            is there for the [CLS] alone.
+            sentences), rows sum to 1; pattern_shares (sentences, patterns), rows sum to 1; then the
+            taps, if asked for, (1, tokens, width) each; of a model whose last layer is there for
+            the [CLS] alone, (1, sentences, width) the heads of that, and the sentences' starts
+            and lengths, (sentences,) int64, and readings, (sentences, some width) each.
         """
         record = self.model.new_record()
         layout = lay_out_alone(token_ids[None], sentence_ids[None])
@@ -92,6 +108,11 @@ class ExplainedModel(nn.Module):
             for tap in (layer.x, layer.gathered)
             if tap is not None
         ]
+        last = record.token_layers[-1]
+        if last.readings:
+            taps += [layout.starts, layout.lengths, *last.readings]
+        if last.copies is not None:
+            taps.append(last.copies)
         return (*outputs, *taps)
 
     def _sentence_attention(self, record: ModelRecord, layout: Layout) -> tuple[Tensor, Tensor]:
@@ -100,8 +121,9 @@ class ExplainedModel(nn.Module):
         Where a model has only one of the two kinds, it stands for both; where it has none, every
         sentence looks at itself.
         """
-        over_sentences = [layer[0].mean(dim=0) for layer in record.document_attention]
-        document = torch.stack(over_sentences).mean(dim=0) if over_sentences else None
+        # Means over the one document, too: taking it out would copy the widest arrays there are.
+        over_sentences = [layer.mean(dim=(0, 1)) for layer in record.document_attention]
+        document = _mean_of_layers(over_sentences) if over_sentences else None
         matching = self._matching_attention(record, layout)
         if document is None and matching is None:
             places = torch.arange(layout.starts.shape[0])
@@ -119,15 +141,15 @@ class ExplainedModel(nn.Module):
         for layer in record.token_layers:
             is_for_cls = layer is last and self.model.config.is_last_for_cls
             if layer.cls_weights is not None:
-                learned = layer.cls_weights[0].mean(dim=0)
+                learned = layer.cls_weights.mean(dim=(0, 1))
                 if is_for_cls:
                     pooled.append(pool_cls(layout, learned))
                 else:
                     pooled.append(pool_copies(layout, learned, self.model.config.unmatched))
             elif Pattern.MATCHING_TOKEN in layer.weights:
-                weights = layer.weights[Pattern.MATCHING_TOKEN][0].mean(dim=0)
+                weights = layer.weights[Pattern.MATCHING_TOKEN].mean(dim=(0, 1))
                 pooled.append(pool_tokens(weights, layout, is_for_cls=is_for_cls))
-        return torch.stack(pooled).mean(dim=0) if pooled else None
+        return _mean_of_layers(pooled) if pooled else None
 
     def _pattern_shares(self, record: ModelRecord, starts: Tensor) -> Tensor:
         """Norms of what each pattern's heads write into a sentence's [CLS], as shares."""
@@ -135,7 +157,7 @@ class ExplainedModel(nn.Module):
         for number, layer in enumerate(record.token_layers):
             assert layer.gathered is not None
             gram, members = self.get_buffer(f"gram_{number}"), self.get_buffer(f"members_{number}")
-            heads = layer.gathered[0]
+            heads = layer.gathered.flatten(0, 1)
             heads = heads if layer.is_for_cls else heads.index_select(0, starts)  # S H*d
             n_heads, width = gram.shape[:2]
             heads = heads.reshape(-1, n_heads, width).transpose(0, 1)  # H S d
@@ -143,6 +165,10 @@ class ExplainedModel(nn.Module):
             total = total + squares.sqrt().T @ members  # S P
         assert isinstance(total, Tensor)
         return total / total.sum(dim=-1, keepdim=True).clamp(min=1e-12)
+
+
+def _mean_of_layers(maps: list[Tensor]) -> Tensor:
+    return sum(maps[1:], maps[0]) / len(maps)
 
 
 def _name_of(pattern: Pattern | None) -> str:

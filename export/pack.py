@@ -15,6 +15,7 @@ from export.explain_on_demand import explain_on_demand
 from export.explained_model import pattern_names
 from export.model_card import describe_model
 from export.to_onnx import OPSET
+from export.windows import read_in_windows
 from service.errors import DataError
 from service.inference.bundle import Bundle
 from service.inference.manifest import (
@@ -70,6 +71,7 @@ def pack_bundle(
     draft.mkdir(parents=True)
     graph = onnx.load(model_path)
     explain_on_demand(graph)
+    read_in_windows(graph)
     onnx.save(graph, draft / MODEL_FILE)
     shutil.copyfile(encoder_files.punkt, draft / PUNKT_FILE)
     # Written anew without indentation, which is a third of its size.

@@ -4,8 +4,11 @@ It is the mean over who looks and the sum over what is seen. A map over tokens i
 What fixed matching heads look at follows from the token ids alone, and is counted without a map:
 
     counts[s, u]    how often sentence s holds the distinct token u
-    copies[u]       how often the document holds it
-    pooled[s, t]    sum over u of counts[s, u] * counts[t, u] / (copies[u] - 1), for s != t
+    share[u]        1 / (how often the document holds it - 1)
+    pooled[s, t]    sum over u of counts[s, u] * share[u] * counts[t, u], for s != t
+
+With the root of the share in each count, that is one array times itself. Tokens that stand a few
+times only would make it as wide as the text is long: their pairs are added up one by one.
 
 Of a layer that is there for the [CLS] alone, only what the [CLS] look at counts.
 """
@@ -15,6 +18,9 @@ from torch import Tensor
 
 from training.model.layout import Layout
 from training.model.patterns import Unmatched
+
+# Copies of a token up to which it is counted pair by pair.
+_RARE = 4
 
 
 def pool_tokens(weights: Tensor, layout: Layout, *, is_for_cls: bool = False) -> Tensor:
@@ -64,34 +70,75 @@ def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tens
     Returns:
         (sentences, sentences) float, rows sum to 1; equals `pool_tokens` of the dense map.
     """
-    is_repeated = layout.n_copies > 1  # U
-    repeated = torch.nonzero(is_repeated)[:, 0]  # R
-    # All tokens without a second copy share one column, the last: many columns would cost memory.
-    ranks = torch.cumsum(is_repeated.to(torch.int64), dim=0) - 1
-    column_of = torch.where(is_repeated, ranks, repeated.shape[0])  # U
-    columns = column_of.index_select(0, layout.copy_ids)  # T
-    ones = torch.ones_like(columns, dtype=among_cls.dtype)
-    is_moved = layout.is_start & layout.is_learned.index_select(0, layout.group_ids)
-    n_columns = repeated.shape[0] + 1
-    seen = _count(layout, columns, n_columns, ones)  # S R+1
-    looking = _count(layout, columns, n_columns, ones - is_moved.to(ones.dtype))
-    n_others = (layout.n_copies - 1).index_select(0, repeated).to(ones.dtype)
-    by_copy = looking * torch.cat([1.0 / n_others, ones.new_zeros(1)])  # S R+1
+    n_others = (layout.n_copies - 1).to(among_cls.dtype)  # U
+    shares = torch.where(n_others > 0, 1.0 / n_others.clamp(min=1.0), 0.0)
+    share = shares.index_select(0, layout.copy_ids)  # T
+    # A [CLS] with learned weights does not look at its copies, but is looked at by others: simple
+    # to take out of the product, so it never counts as rare.
+    first = layout.copy_ids[layout.starts[:1]]
+    is_rare = (layout.n_copies <= _RARE) & (torch.arange(layout.n_copies.shape[0]) != first)
+    total = _sum_rare(layout, shares * is_rare) + _sum_common(layout, shares, ~is_rare)
+    learned = layout.is_learned.to(share.dtype)  # S
+    is_moved = (layout.is_start & layout.is_learned.index_select(0, layout.group_ids)).to(share)
+    n_cls = _sum_by_sentence(layout, (layout.copy_ids == first).to(share))
+    total = total - (learned * shares[first])[:, None] * n_cls
     places = torch.arange(layout.starts.shape[0])
-    itself = (places[None, :] == places[:, None]).to(ones.dtype)
-    lengths = seen.sum(dim=1, keepdim=True)
-    alone = looking[:, -1:]  # S 1
-    is_all = unmatched is Unmatched.ALL
-    where_alone = lengths.T / lengths.sum() if is_all else itself
-    learned = layout.is_learned.to(ones.dtype)  # S
-    total = by_copy @ seen.T - itself * by_copy.sum(dim=1, keepdim=True)
-    total = total + alone * where_alone + learned[:, None] * among_cls
-    return total / lengths
+    itself = (places[None, :] == places[:, None]).to(share.dtype)
+    common = share * (~is_rare).index_select(0, layout.copy_ids)
+    total = total - itself * _sum_by_sentence(layout, common * (1.0 - is_moved))[:, None]
+    lengths = layout.lengths.to(share.dtype)  # S
+    alone = _sum_by_sentence(layout, (share == 0).to(share))[:, None]
+    total = total + alone * (lengths / lengths.sum() if unmatched is Unmatched.ALL else itself)
+    return (total + learned[:, None] * among_cls) / lengths[:, None]
 
 
-def _count(layout: Layout, columns: Tensor, n_columns: int, weights: Tensor) -> Tensor:
-    """(sentences, columns) sums of weights (tokens,) by sentence and the token's column."""
+def _sum_common(layout: Layout, shares: Tensor, is_common: Tensor) -> Tensor:
+    """Pool copies of common tokens, each with itself as well, by a product of their counts.
+
+    Args:
+        layout: of one document alone.
+        shares: (distinct tokens,) float.
+        is_common: (distinct tokens,) bool.
+
+    Returns:
+        (sentences, sentences) float.
+    """
     n_sentences = layout.starts.shape[0]
-    cells = layout.group_ids * n_columns + columns
-    flat = weights.new_zeros(n_sentences * n_columns).scatter_add(0, cells, weights)
-    return flat.view(n_sentences, n_columns)
+    n_columns = torch.nonzero(is_common).shape[0] + 1  # the last one for all others
+    ranks = torch.cumsum(is_common.to(torch.int64), dim=0) - 1
+    column_of = torch.where(is_common, ranks, n_columns - 1)
+    cells = layout.group_ids * n_columns + column_of.index_select(0, layout.copy_ids)
+    roots = (shares * is_common).sqrt().index_select(0, layout.copy_ids)  # T
+    flat = shares.new_zeros(n_sentences * n_columns).scatter_add(0, cells, roots)
+    counts = flat.view(n_sentences, n_columns)
+    return counts @ counts.T
+
+
+def _sum_rare(layout: Layout, shares: Tensor) -> Tensor:
+    """Pool copies of rare tokens, none with itself, pair by pair.
+
+    Args:
+        layout: of one document alone.
+        shares: (distinct tokens,) float, 0 for all that are not rare.
+
+    Returns:
+        (sentences, sentences) float.
+    """
+    n_sentences = layout.starts.shape[0]
+    tokens = layout.copy_ids.index_select(0, layout.by_token)  # T, copies side by side
+    sentences = layout.group_ids.index_select(0, layout.by_token)
+    share = shares.index_select(0, tokens)
+    flat = shares.new_zeros(n_sentences * n_sentences)
+    for distance in range(1, _RARE):
+        is_pair = (tokens[distance:] == tokens[:-distance]).to(share)
+        cells = sentences[distance:] * n_sentences + sentences[:-distance]
+        flat = flat.scatter_add(0, cells, share[distance:] * is_pair)
+    one_way = flat.view(n_sentences, n_sentences)
+    return one_way + one_way.T
+
+
+def _sum_by_sentence(layout: Layout, values: Tensor) -> Tensor:
+    """Add up values (tokens,) by sentence; (sentences,)."""
+    return torch.zeros_like(layout.starts, dtype=values.dtype).scatter_add(
+        0, layout.group_ids, values
+    )

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from export.explain_on_demand import remove_explanations
-from export.explained_model import OUTPUT_NAMES, ExplainedModel
+from export.explained_model import OUTPUT_NAMES, SENTENCES, ExplainedModel
+from export.windows import read_at_once
 from training.model.extractive_model import ExtractiveModel
 
 OPSET = 18
@@ -84,6 +85,8 @@ def reopen_layer(graph: onnx.ModelProto, layer: int) -> onnx.ModelProto:
     """
     cut = onnx.ModelProto()
     cut.CopyFrom(graph)
+    remove_explanations(cut)
+    read_at_once(cut)
     source, target = (
         onnx.helper.make_tensor_value_info(
             f"layer{layer}.{what}", onnx.TensorProto.FLOAT, [1, "tokens", size]
@@ -95,7 +98,6 @@ def reopen_layer(graph: onnx.ModelProto, layer: int) -> onnx.ModelProto:
             if name == source.name:
                 node.output[place] = f"{name}.before_cut"
     cut.graph.input.append(source)
-    remove_explanations(cut)
     del cut.graph.output[:]
     cut.graph.output.append(target)
     return cut
@@ -156,8 +158,9 @@ _BACKENDS: Mapping[Backend, Callable[[ExplainedModel, Path], None]] = {
 
 
 def _output_axes(explained: ExplainedModel) -> dict[str, dict[int, str]]:
-    taps = {name: {1: "tokens"} for name in explained.output_names()[len(OUTPUT_NAMES) :]}
-    return {**_OUTPUT_AXES, **taps}
+    taps = explained.output_names()[len(OUTPUT_NAMES) :]
+    by_sentence = {name: {0: "sentences"} for name in taps if name.startswith(SENTENCES)}
+    return {**_OUTPUT_AXES, **{name: {1: "tokens"} for name in taps}, **by_sentence}
 
 
 def _example_inputs(explained: ExplainedModel) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.explain_on_demand import explain_on_demand
+from export.windows import read_in_windows
 from tests.export.documents import random_document
 
 EMBEDDED = Path(__file__).parents[2] / "service/inference/default"
@@ -90,6 +91,7 @@ def assert_blind_outside(session, layer, patterns, document, width, seed):
 def sessions(graphs, small_student, tmp_path_factory):
     packed = onnx.load(graphs["int8"])
     explain_on_demand(packed)
+    read_in_windows(packed)
     path = tmp_path_factory.mktemp("packed") / "model.onnx"
     onnx.save(packed, path)
     return {

@@ -57,6 +57,10 @@ class AttentionRecord:
         cls_weights: (documents, heads, sentences, sentences) attention among the [CLS] in fixed
             matching heads in the structured form; None where there are none.
         is_for_cls: the layer was computed for the [CLS] alone.
+        readings: where is_for_cls, all that is read from x but for copies: arrays of a row a
+            sentence, each row from its own sentence and the token on either side.
+        copies: where is_for_cls and heads match, what a [CLS] reads that is the only one of its
+            document, (all sentences, width); of a document alone, its first row.
         pal: of the layer's Projected Attention Layer; None where it has none.
     """
 
@@ -65,6 +69,8 @@ class AttentionRecord:
     weights: dict[Pattern | None, Tensor] = field(default_factory=dict)
     cls_weights: Tensor | None = None
     is_for_cls: bool = False
+    readings: tuple[Tensor, ...] = ()
+    copies: Tensor | None = None
     pal: "AttentionRecord | None" = None
 
 
@@ -392,15 +398,20 @@ def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tenso
     value = value.to(torch.promote_types(value.dtype, torch.float32))  # many bfloat16 add up badly
     flat = flatten_places(value)
     sums = _sum_in_steps(flat, layout) if layout.is_alone else _sum_by_token(flat, layout)
-    n_others = (layout.n_copies - 1).to(flat.dtype).index_select(0, layout.copy_ids)[:, None]
+    n_others = (layout.n_copies - 1).to(flat.dtype)  # U
     # Products with 0 or 1 and not `where`, which takes several times as long in onnxruntime.
-    has_others = n_others.clamp(max=1.0)
-    means = (take_rows(sums, layout.copy_ids) - flat) * (has_others / n_others.clamp(min=1.0))
-    if unmatched is Unmatched.SELF:
-        return put_back(means + flat * (1.0 - has_others), value)
+    is_repeated = n_others.clamp(max=1.0)
+    shares = is_repeated / n_others.clamp(min=1.0)
+    is_self = unmatched is Unmatched.SELF
+    of_itself = 1.0 - is_repeated - shares if is_self else -shares
+    means = take_rows(sums * shares[:, None], layout.copy_ids)
+    means = put_back(means + flat * of_itself.index_select(0, layout.copy_ids)[:, None], value)
+    if is_self:
+        return means
+    is_alone = (1.0 - is_repeated).index_select(0, layout.copy_ids)[:, None]
     is_real = (layout.sentence_ids >= 0)[:, None].to(flat.dtype)  # B 1 T
     mean = (is_real @ value) / is_real.sum(dim=-1, keepdim=True)  # B 1 W
-    return put_back(means, value) + mean * put_back(1.0 - has_others, value)
+    return means + mean * put_back(is_alone, value)
 
 
 def _sum_by_token(flat: Tensor, layout: Layout) -> Tensor:

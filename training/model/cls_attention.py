@@ -6,15 +6,17 @@ token. Keys and values are linear in the token vectors, and weights sum to 1:
     q . (K x + k) = (K^T q) . x + a constant of the row, which softmax does not see
     sum of w (V x + v) = V (sum of w x) + v
 
-so each head weighs the vectors themselves, and projects once a sentence.
+so each head weighs the vectors themselves, and projects once a sentence. A head that asked nothing
+would weigh all alike: the mean of the sentence, which the scorer reads, comes with the others.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from training.model.attention import AttentionRecord, HeadGroup, PatternedAttention
 from training.model.blocks import Block
-from training.model.layout import Layout, mean_of_block, take_rows
+from training.model.layout import Layout, mean_of_block, mean_of_sentences, take_rows
 from training.model.patterns import Pattern, Unmatched
 from training.model.shapes import flatten_places
 
@@ -30,42 +32,58 @@ def can_attend_from_cls(attention: PatternedAttention) -> bool:
 
 
 def attend_from_cls(
-    attention: PatternedAttention, x: Tensor, layout: Layout, record: AttentionRecord | None = None
-) -> Tensor:
+    attention: PatternedAttention,
+    x: Tensor,
+    cls: Tensor,
+    layout: Layout,
+    record: AttentionRecord | None = None,
+) -> tuple[Tensor, Tensor]:
     """Let every [CLS] gather from where its heads may look.
 
     Args:
         attention: one that `can_attend_from_cls`.
         x: (documents, tokens, width) float.
+        cls: (all sentences, width) float, the [CLS] among them.
         layout: of the same batch; every sentence begins with the same token.
         record: filled in when given.
 
     Returns:
-        (all sentences, output width) float: up to rounding, what `attention` gives at these places.
+        (all sentences, output width) float: up to rounding, what `attention` gives at these places;
+        and (all sentences, width) float, the mean of each sentence's tokens.
     """
     flat = flatten_places(x)
-    cls = take_rows(flat, layout.starts)  # G D
-    parts = []
+    parts, readings = [], [cls]
+    mean = copies = None
     for group in attention.groups:
+        if group.pattern is Pattern.MATCHING_TOKEN:
+            copies = _read_copies(attention, flat, layout)
+            parts.append(_look_at_like(attention, group, cls, copies, layout, record))
+            continue
         if group.pattern is Pattern.INTRA_SENTENCE:
-            parts.append(_read_sentence(attention, group, flat, cls, layout))
-        elif group.pattern is Pattern.MATCHING_TOKEN:
-            parts.append(_read_copies(attention, group, flat, cls, layout, record))
+            read, mean = _read_sentence(attention, group, flat, cls, layout)
         else:
             is_next = group.pattern is Pattern.NEXT_TOKEN
             places = (layout.next_index if is_next else layout.previous_index)[layout.starts]
-            parts.append(attention.project_values(take_rows(flat, places), group))
+            read = attention.project_values(take_rows(flat, places), group)
+        parts.append(read)
+        readings.append(read)
     heads = torch.cat(parts, dim=-1)
+    mean = mean_of_sentences(flat, layout) if mean is None else mean
     if record is not None:
         record.x, record.gathered, record.is_for_cls = x, heads[None], True
-    out: Tensor = attention.project_output(heads)
-    return out
+        record.readings, record.copies = (*readings, mean), copies
+    return attention.project_output(heads), mean
 
 
 def _read_sentence(
     attention: PatternedAttention, group: HeadGroup, flat: Tensor, cls: Tensor, layout: Layout
-) -> Tensor:
-    """Attend over each sentence's tokens, with learned weights; (all sentences, heads * width)."""
+) -> tuple[Tensor, Tensor]:
+    """Attend over each sentence's tokens, with learned weights.
+
+    Returns:
+        (all sentences, heads * head width) what the heads read, and (all sentences, width) the mean
+        of the tokens.
+    """
     rows, width = attention.rows_of(group.heads), attention.head_width
     q = (
         attention.project_queries(cls, group).reshape(-1, len(group.heads), width).transpose(0, 1)
@@ -74,45 +92,58 @@ def _read_sentence(
         layer.weight[rows].unflatten(0, (-1, width)) for layer in (attention.key, attention.value)
     )  # H d D
     asked = (q @ key).transpose(0, 1) / width**0.5  # G H D
+    asked = F.pad(asked, (0, 0, 0, 1))  # G H+1 D, of the last head nothing
     parts = []
     for block in layout.blocks.parts:
         vectors = take_rows(flat, block.index)  # n L D
-        scores = asked[block.sentences] @ vectors.transpose(1, 2) + block.bias[:, None]  # n H L
-        parts.append(torch.softmax(scores, dim=-1) @ vectors)  # n H D
-    read = torch.cat(parts)[layout.blocks.order]  # G H D
-    heads = read.transpose(0, 1) @ value.transpose(1, 2)  # H G d
+        scores = asked[block.sentences] @ vectors.transpose(1, 2) + block.bias[:, None]  # n H+1 L
+        parts.append(torch.softmax(scores, dim=-1) @ vectors)  # n H+1 D
+    read = torch.cat(parts)[layout.blocks.order]  # G H+1 D
+    heads = read[:, :-1].transpose(0, 1) @ value.transpose(1, 2)  # H G d
     joined = heads.transpose(0, 1).reshape(-1, len(group.heads) * width)
-    read_by_all: Tensor = joined + attention.value.bias[rows]
-    return read_by_all
+    return joined + attention.value.bias[rows], read[:, -1]
 
 
-def _read_copies(
+def _look_at_like(
     attention: PatternedAttention,
     group: HeadGroup,
-    flat: Tensor,
     cls: Tensor,
+    copies: Tensor,
     layout: Layout,
     record: AttentionRecord | None,
 ) -> Tensor:
     """Attend among the [CLS]; the only one of a document looks at its copies in the text, if any.
+
+    Args:
+        attention: that these heads belong to.
+        group: the heads.
+        cls: (all sentences, width) float.
+        copies: of `_read_copies`.
+        layout: of the batch.
+        record: gets the weights when given.
 
     Returns:
         (all sentences, heads * head width).
     """
     values = attention.project_values(cls, group)
     of_cls = attention.attend_among_cls(group, cls, values, layout, record)
-    if layout.is_alone:
-        # All begin with one token: of two sentences each has another, and only a sole one reads it.
-        first = layout.blocks.parts[0].first()
-        means = _mean_of_copies(flat, first, layout.token_ids, attention.unmatched)
-    else:
-        of_blocks = [
-            _mean_of_copies(flat, block, layout.token_ids, attention.unmatched)
-            for block in layout.blocks.parts
-        ]
-        means = take_rows(torch.cat(of_blocks), layout.blocks.order)
-    alone = attention.project_values(means, group)
+    # All begin with one token: of two sentences each has another, and only a sole one reads these.
+    alone = attention.project_values(copies[:1] if layout.is_alone else copies, group)
     return torch.where(layout.is_learned[:, None], of_cls.to(alone.dtype), alone)
+
+
+def _read_copies(attention: PatternedAttention, flat: Tensor, layout: Layout) -> Tensor:
+    """Average over each first token's copies in its own sentence; (all sentences, width).
+
+    Of a document alone, the first sentence's row suffices.
+    """
+    parts = layout.blocks.parts
+    if layout.is_alone:
+        return _mean_of_copies(flat, parts[0].first(), layout.token_ids, attention.unmatched)
+    of_blocks = [
+        _mean_of_copies(flat, block, layout.token_ids, attention.unmatched) for block in parts
+    ]
+    return take_rows(torch.cat(of_blocks), layout.blocks.order)
 
 
 def _mean_of_copies(flat: Tensor, block: Block, token_ids: Tensor, unmatched: Unmatched) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from training.model.attention import AttentionRecord, PatternedAttention
 from training.model.cls_attention import attend_from_cls, can_attend_from_cls
 from training.model.config import Activation, ModelConfig, Positions
-from training.model.layout import Layout, mean_of_block, take_rows
+from training.model.layout import Layout, mean_of_sentences, take_rows
 from training.model.pal import ProjectedAttention
 from training.model.shapes import flatten_places
 
@@ -56,6 +56,20 @@ class TokenEmbeddings(nn.Module):
         return self.norm(embedded)  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True)
+class SentenceVectors:
+    """What an encoder says of each sentence.
+
+    Attributes:
+        cls: (all sentences, width) float, the vector of its [CLS] after the last layer.
+        mean: (all sentences, width) float, the mean over its tokens, after the last layer or, where
+            that is there for the [CLS] alone, before it.
+    """
+
+    cls: Tensor
+    mean: Tensor
+
+
 class EncoderLayer(nn.Module):
     """Attention and feed-forward, each followed by its residual and layer norm, as in BERT.
 
@@ -89,14 +103,23 @@ class EncoderLayer(nn.Module):
             total = total + self._ask_pal(self.pal, x, layout, record)
         return self.norm(total)  # type: ignore[no-any-return]
 
-    def read_cls(self, x: Tensor, layout: Layout, record: AttentionRecord | None = None) -> Tensor:
-        """Map (documents, tokens, width) to (all sentences, width): the rows of the [CLS] alone."""
-        if self.pal is not None or not can_attend_from_cls(self.attention):
-            return take_rows(flatten_places(self(x, layout, record)), layout.starts)
-        cls = take_rows(flatten_places(x), layout.starts)
-        read = attend_from_cls(self.attention, x, layout, record)
+    @property
+    def has_cls_form(self) -> bool:
+        """Whether `read_sentences` computes less than the whole layer."""
+        return self.pal is None and can_attend_from_cls(self.attention)
+
+    def read_sentences(
+        self, x: Tensor, layout: Layout, record: AttentionRecord | None = None
+    ) -> SentenceVectors:
+        """Map (documents, tokens, width) to the rows of the [CLS] alone, and the means before."""
+        flat = flatten_places(x)
+        if not self.has_cls_form:
+            whole = take_rows(flatten_places(self(x, layout, record)), layout.starts)
+            return SentenceVectors(whole, mean_of_sentences(flat, layout))
+        cls = take_rows(flat, layout.starts)
+        read, mean = attend_from_cls(self.attention, x, cls, layout, record)
         # With an axis for one document, as elsewhere: by it the exporter knows what to quantize.
-        return self.norm(self._feed_forward((cls + read)[None]))[0]  # type: ignore[no-any-return]
+        return SentenceVectors(self.norm(self._feed_forward((cls + read)[None]))[0], mean)
 
     def _feed_forward(self, residual: Tensor) -> Tensor:
         attended: Tensor = self.attention_norm(residual)
@@ -110,20 +133,6 @@ class EncoderLayer(nn.Module):
             record.pal = AttentionRecord()
         said: Tensor = pal(x, layout, record.pal if record is not None else None)
         return said
-
-
-@dataclass(frozen=True)
-class SentenceVectors:
-    """What an encoder says of each sentence.
-
-    Attributes:
-        cls: (all sentences, width) float, the vector of its [CLS] after the last layer.
-        mean: (all sentences, width) float, the mean over its tokens, after the last layer or, where
-            that is there for the [CLS] alone, before it.
-    """
-
-    cls: Tensor
-    mean: Tensor
 
 
 class Encoder(nn.Module):
@@ -152,14 +161,12 @@ class Encoder(nn.Module):
     ) -> SentenceVectors:
         """Encode every sentence of a batch; arguments as for `forward`."""
         if not self._is_last_for_cls:
-            x = self(layout, records)
-            cls = take_rows(flatten_places(x), layout.starts)
-            return SentenceVectors(cls, mean_of_sentences(x, layout))
+            flat = flatten_places(self(layout, records))
+            return SentenceVectors(take_rows(flat, layout.starts), mean_of_sentences(flat, layout))
         x = self._run_layers(len(self.layers) - 1, layout, records)
         last = self.layers[-1]
         assert isinstance(last, EncoderLayer)
-        cls = last.read_cls(x, layout, records[-1] if records is not None else None)
-        return SentenceVectors(cls, mean_of_sentences(x, layout))
+        return last.read_sentences(x, layout, records[-1] if records is not None else None)
 
     def _run_layers(
         self, n_layers: int, layout: Layout, records: list[AttentionRecord] | None
@@ -168,18 +175,3 @@ class Encoder(nn.Module):
         for number, layer in enumerate(self.layers[:n_layers]):
             x = layer(x, layout, records[number] if records is not None else None)
         return x
-
-
-def mean_of_sentences(x: Tensor, layout: Layout) -> Tensor:
-    """Average the vectors of each sentence's tokens.
-
-    Args:
-        x: (documents, tokens, width) float.
-        layout: of the same batch.
-
-    Returns:
-        (all sentences, width) float; padding, which belongs to the sentence before, does not count.
-    """
-    flat = flatten_places(x)
-    means = [mean_of_block(flat, block, block.mask) for block in layout.blocks.parts]
-    return take_rows(torch.cat(means), layout.blocks.order)

@@ -26,6 +26,7 @@ class Layout:
         token_ids: (documents, tokens) int64.
         sentence_ids: (documents, tokens) int64, -1 for padding.
         starts: (all sentences,) int64 place of each [CLS] among the documents * tokens places.
+        lengths: (all sentences,) int64 tokens of each, at least 1.
         is_start: (documents * tokens,) bool, True for each [CLS].
         group_ids: (documents * tokens,) int64 the sentence of each place; padding belongs to the
             one before.
@@ -60,6 +61,7 @@ class Layout:
     token_ids: Tensor
     sentence_ids: Tensor
     starts: Tensor
+    lengths: Tensor
     is_start: Tensor
     group_ids: Tensor
     places: Tensor
@@ -127,6 +129,7 @@ def lay_out(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         token_ids=token_ids,
         sentence_ids=sentence_ids,
         starts=starts,
+        lengths=lengths,
         is_start=is_start,
         group_ids=group_ids,
         places=places,
@@ -179,6 +182,7 @@ def lay_out_alone(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         token_ids=token_ids,
         sentence_ids=sentence_ids,
         starts=starts,
+        lengths=lengths,
         is_start=is_start,
         group_ids=group_ids,
         places=places,
@@ -189,7 +193,7 @@ def lay_out_alone(token_ids: Tensor, sentence_ids: Tensor) -> Layout:
         table_mask=torch.ones_like(rows, dtype=torch.bool)[None],
         table_rows=rows,
         cls_mask=(rows[:, None] != rows[None, :])[None],
-        is_learned=has_others.expand(rows.shape),
+        is_learned=(rows >= 0) & has_others,
         row_index=_row_index(all_places, is_start & has_others, group_ids),
         copy_ids=torch.zeros_like(ids).scatter(0, by_token, numbers),
         n_copies=torch.cat([firsts[1:], all_places[-1:] + 1]) - firsts,
@@ -248,3 +252,17 @@ def mean_of_block(flat: Tensor, block: Block, is_counted: Tensor) -> Tensor:
     weights = is_counted.to(flat.dtype)
     weights = weights / weights.sum(dim=1, keepdim=True)
     return (weights[:, None] @ take_rows(flat, block.index)).squeeze(1)
+
+
+def mean_of_sentences(flat: Tensor, layout: Layout) -> Tensor:
+    """Average the vectors of each sentence's tokens.
+
+    Args:
+        flat: (documents * tokens, width) float.
+        layout: of the same batch.
+
+    Returns:
+        (all sentences, width) float; padding, which belongs to the sentence before, does not count.
+    """
+    means = [mean_of_block(flat, block, block.mask) for block in layout.blocks.parts]
+    return take_rows(torch.cat(means), layout.blocks.order)

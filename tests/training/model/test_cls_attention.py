@@ -41,6 +41,10 @@ def draw_vectors(token_ids):
     return torch.randn(*token_ids.shape, WIDTH, generator=generator, dtype=torch.float64)
 
 
+def attend(layer, x, layout, record=None):
+    return attend_from_cls(layer, x, x.flatten(0, 1)[layout.starts], layout, record)[0]
+
+
 @pytest.mark.parametrize("unmatched", Unmatched)
 @pytest.mark.parametrize("plan", PLANS)
 def test_the_cls_read_what_the_whole_layer_reads_at_their_places_with_gradients(plan, unmatched):
@@ -52,7 +56,7 @@ def test_the_cls_read_what_the_whole_layer_reads_at_their_places_with_gradients(
         layer.zero_grad()
         x = draw_vectors(arrays[0]).requires_grad_()
         if is_for_cls:
-            out = attend_from_cls(layer, x, layout)
+            out = attend(layer, x, layout)
         else:
             out = layer(x, layout).flatten(0, 1)[layout.starts]
         (out * torch.linspace(-1, 1, 24, dtype=out.dtype)).square().sum().backward()
@@ -73,15 +77,28 @@ def test_any_document_agrees_with_the_whole_layer(document):
     layout = lay_out(*arrays)
     x = draw_vectors(arrays[0])
     expected = layer(x, layout)[0, layout.starts]
-    torch.testing.assert_close(attend_from_cls(layer, x, layout), expected)
+    torch.testing.assert_close(attend(layer, x, layout), expected)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_the_mean_of_each_sentence_comes_with_the_rest(plan):
+    layout = lay_out(*padded_batch(*BATCH))
+    x = draw_vectors(layout.token_ids)
+    flat = x.flatten(0, 1)
+    _, mean = attend_from_cls(make_layer(plan), x, flat[layout.starts], layout)
+    bounds = zip(layout.starts, layout.lengths, strict=True)
+    expected = torch.stack([flat[start : start + n].mean(dim=0) for start, n in bounds])
+    torch.testing.assert_close(mean, expected)
 
 
 def test_the_record_holds_a_row_a_sentence():
     arrays = padded_batch(BATCH[0])
     record = AttentionRecord()
     layer = make_layer(PLANS[-1])
-    attend_from_cls(layer, draw_vectors(arrays[0]), lay_out(*arrays), record)
+    attend(layer, draw_vectors(arrays[0]), lay_out(*arrays), record)
     assert record.is_for_cls
+    # The [CLS], what heads of three patterns read of the text, and the mean.
+    assert [len(reading) for reading in record.readings] == [3] * 5
     assert record.gathered.shape == (1, 3, WIDTH)
     assert record.cls_weights.shape == (1, 1, 3, 3)
 
