@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.model.controls import Control, control_mask
+from training.model.copies import mean_of_copies
 from training.model.layout import Layout, from_table, take_rows, to_table
 from training.model.patterns import Pattern, Unmatched, matching_token_mask, pattern_mask
 from training.model.projection import project_together
@@ -37,10 +38,6 @@ _POSITIONAL = frozenset({Pattern.PREVIOUS_TOKEN, Pattern.NEXT_TOKEN})
 # In place of minus infinity, so that a row that allows nothing is uniform and not NaN; such rows
 # are never read.
 _LOWEST = -1e9
-
-# Steps in 1 that running sums count in: as fine as float32 is just below 1. The sum of 16,384
-# values below 2^25 stays within 63 bits; values of a head are a few.
-_STEPS = float(2**24)
 
 
 @dataclass
@@ -381,56 +378,6 @@ def _group_heads(
             groups.append(HeadGroup(pattern, pattern in fixed, heads))
     # Learned groups first: each then begins at the same head among the Q, the K and the V.
     return tuple(sorted(groups, key=lambda group: group.is_fixed))
-
-
-def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tensor:
-    """Give each token the mean value of the other copies of itself, without tokens x tokens.
-
-    Args:
-        value: (documents, tokens, width) float.
-        layout: of the same batch.
-        unmatched: what a token without a second copy gets: its own value, or the mean of its
-            document.
-
-    Returns:
-        (documents, tokens, width) float32 or wider; without a token's own value, up to rounding.
-    """
-    value = value.to(torch.promote_types(value.dtype, torch.float32))  # many bfloat16 add up badly
-    flat = flatten_places(value)
-    sums = _sum_in_steps(flat, layout) if layout.is_alone else _sum_by_token(flat, layout)
-    n_others = (layout.n_copies - 1).to(flat.dtype)  # U
-    # Products with 0 or 1 and not `where`, which takes several times as long in onnxruntime.
-    is_repeated = n_others.clamp(max=1.0)
-    shares = is_repeated / n_others.clamp(min=1.0)
-    is_self = unmatched is Unmatched.SELF
-    of_itself = 1.0 - is_repeated - shares if is_self else -shares
-    means = take_rows(sums * shares[:, None], layout.copy_ids)
-    means = put_back(means + flat * of_itself.index_select(0, layout.copy_ids)[:, None], value)
-    if is_self:
-        return means
-    is_alone = (1.0 - is_repeated).index_select(0, layout.copy_ids)[:, None]
-    is_real = (layout.sentence_ids >= 0)[:, None].to(flat.dtype)  # B 1 T
-    mean = (is_real @ value) / is_real.sum(dim=-1, keepdim=True)  # B 1 W
-    return means + mean * put_back(is_alone, value)
-
-
-def _sum_by_token(flat: Tensor, layout: Layout) -> Tensor:
-    """(distinct tokens, width) sum over the places that hold each; has a gradient."""
-    rows = layout.copy_ids[:, None].expand_as(flat)
-    return flat.new_zeros(layout.n_copies.shape[0], flat.shape[1]).scatter_add(0, rows, flat)
-
-
-def _sum_in_steps(flat: Tensor, layout: Layout) -> Tensor:
-    """The same by a running sum, several times as fast in onnxruntime; has no gradient.
-
-    It runs over whole numbers of steps, which add up without rounding: what other tokens hold
-    cancels to the last bit.
-    """
-    steps = (flat * _STEPS).to(torch.int64).index_select(0, layout.by_token)
-    ends = torch.cumsum(layout.n_copies, dim=0) - 1
-    up_to = torch.cumsum(steps, dim=0).index_select(0, ends)
-    before = torch.cat([torch.zeros_like(up_to[:1]), up_to[:-1]])
-    return (up_to - before).to(flat.dtype) / _STEPS
 
 
 def _put_cls(means: Tensor, of_cls: Tensor, layout: Layout) -> Tensor:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.padded_batch import documents, padded_batch
-from training.model.attention import AttentionRecord, PatternedAttention, mean_of_copies
+from training.model.attention import AttentionRecord, PatternedAttention
+from training.model.copies import mean_of_copies
 from training.model.layout import lay_out, lay_out_alone
 from training.model.patterns import Pattern, Unmatched, pattern_mask
 
