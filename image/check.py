@@ -30,9 +30,9 @@ TEXT = (
 
 FULL_TEXT = " ".join(
     f"Report {i}: it is as far as we can go by car, so he and I set off on foot."
-    for i in range(1_200)
+    for i in range(1_640)
 )
-"""A document of more than the 16,384 tokens and 768 sentences that the model reads."""
+"""A document of more than the 32,768 tokens and 1,536 sentences that the model reads."""
 
 
 def fetch(url: str, body: dict[str, object] | None = None) -> tuple[int, str]:

@@ -156,8 +156,8 @@ class StudentRecipe:
         heads: for each of them, the teacher's heads that it starts from, in order; one row stands
             for every layer, no row for all heads.
         width: size of its token vectors, at most the teacher's; 0 for the teacher's.
-        feed_forward: inner size of each layer's feed-forward block, at most the teacher's; one
-            number stands for every layer, none for the teacher's.
+        feed_forward: inner size of each layer's feed-forward block, at most the teacher's, 0 for
+            none; one number stands for every layer, no number for the teacher's.
         activation: inside them, "gelu" or "relu"; "" for the teacher's.
         document_layers: the teacher's layers over sentences that it starts from, in order, from 0;
             none for all.
@@ -206,8 +206,8 @@ class StudentRecipe:
         _require_at_least(0, self, "teacher_documents", "width")
         n = len(self.layers)
         _require(
-            f"no number, one, or {n} (one for each of layers), at least 1 each",
-            lambda sizes: len(sizes) in {0, 1, n} and min(sizes, default=1) >= 1,
+            f"no number, one, or {n} (one for each of layers), at least 0 each",
+            lambda sizes: len(sizes) in {0, 1, n} and min(sizes, default=0) >= 0,
             self,
             "feed_forward",
         )

@@ -45,7 +45,7 @@ class ModelConfig:
     Attributes:
         vocabulary: number of token ids.
         width: size of a token vector.
-        feed_forward: inner size of each layer's feed-forward block.
+        feed_forward: inner size of each layer's feed-forward block; 0 for none.
         activation: inside them.
         head_width: size of a head's Q, K and V; None for width / heads of the first layer.
         max_positions: rows of the position table; a token further on uses the last row.

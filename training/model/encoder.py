@@ -73,6 +73,8 @@ class SentenceVectors:
 class EncoderLayer(nn.Module):
     """Attention and feed-forward, each followed by its residual and layer norm, as in BERT.
 
+    Without neurons, attention with its residual and one layer norm is all.
+
     A Projected Attention Layer, where there is one, reads the layer's input and joins in the last
     residual.
     """
@@ -88,10 +90,12 @@ class EncoderLayer(nn.Module):
             is_structured=config.is_structured,
             control=config.control,
         )
-        self.attention_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         n_neurons = config.feed_forward[layer]
-        self.up = nn.Linear(config.width, n_neurons)
-        self.down = nn.Linear(n_neurons, config.width)
+        self._has_feed_forward = n_neurons > 0
+        if self._has_feed_forward:
+            self.attention_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
+            self.up = nn.Linear(config.width, n_neurons)
+            self.down = nn.Linear(n_neurons, config.width)
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.pal = None if config.pal is None else ProjectedAttention(config, config.pal)
         self._activate = _ACTIVATIONS[config.activation]
@@ -122,6 +126,8 @@ class EncoderLayer(nn.Module):
         return SentenceVectors(self.norm(self._feed_forward((cls + read)[None]))[0], mean)
 
     def _feed_forward(self, residual: Tensor) -> Tensor:
+        if not self._has_feed_forward:
+            return residual
         attended: Tensor = self.attention_norm(residual)
         inner: Tensor = self.down(self._activate(self.up(attended)))
         return attended + inner

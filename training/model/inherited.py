@@ -31,7 +31,8 @@ def student_from_teacher(
     """Make a student that starts from some of a teacher's layers and the rest of its scorer.
 
     Where a feed-forward block is smaller than the teacher's, it keeps the neurons with the largest
-    product of the norms of what they read by and what they write. Where its token vectors are
+    product of the norms of what they read by and what they write; where there is none, the layer
+    keeps the last of the teacher's two layer norms. Where its token vectors are
     narrower, they keep the channels that layers and scorer read most: those with the largest norms
     of the columns that read them, times the gain of the layer norm in between.
 
@@ -155,6 +156,9 @@ def _keep_heads(weights: dict[str, Tensor], heads: Sequence[int], width: int) ->
 
 def _keep_neurons(weights: dict[str, Tensor], n: int) -> dict[str, Tensor]:
     """Keep the n neurons of one layer that read and write most, in their order."""
+    if n == 0:
+        block = ("up.", "down.", "attention_norm.")
+        return {name: w for name, w in weights.items() if not name.startswith(block)}
     reads, writes = weights["up.weight"], weights["down.weight"]
     norms = reads.norm(dim=1) * writes.norm(dim=0)
     kept = torch.sort(torch.topk(norms, n).indices).values
@@ -192,7 +196,8 @@ def _sum_of_reads(state: dict[str, Tensor], n_layers: int) -> Tensor:
         at = f"encoder.layers.{layer}"
         attention = torch.cat([state[f"{at}.{name}.weight"] for name in _READERS[:3]])
         total += _share_of_reads(gain, attention)
-        total += _share_of_reads(state[f"{at}.attention_norm.weight"], state[f"{at}.up.weight"])
+        if f"{at}.up.weight" in state:
+            total += _share_of_reads(state[f"{at}.attention_norm.weight"], state[f"{at}.up.weight"])
         gain = state[f"{at}.norm.weight"]
     scorer = state[_find_scorer(state)].reshape(-1, len(gain))
     return total + _share_of_reads(gain, scorer)

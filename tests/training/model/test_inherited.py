@@ -87,6 +87,25 @@ def test_student_keeps_the_neurons_that_read_and_write_most():
     torch.testing.assert_close(student(*arrays), teacher(*arrays), rtol=1e-5, atol=1e-6)
 
 
+def test_student_without_neurons_is_its_teacher_whose_neurons_write_nothing():
+    teacher = tiny_model().eval()
+    with torch.no_grad():
+        layer = teacher.encoder.layers[0]
+        layer.down.weight.zero_()
+        layer.down.bias.zero_()
+        # Of a vector that is normed already, another layer norm changes nothing.
+        layer.attention_norm.load_state_dict(torch.nn.LayerNorm(32).state_dict())
+    student = student_from_teacher(
+        teacher, (0, 1), plan=teacher.config.plan, feed_forward=(0, 48)
+    ).eval()
+    assert not any(name.startswith("encoder.layers.0.up") for name in student.state_dict())
+    arrays = padded_batch(*BATCH)
+    torch.testing.assert_close(student(*arrays), teacher(*arrays), rtol=1e-4, atol=1e-5)
+    # One without neurons is a teacher like others, of a narrower student, too.
+    again = student_from_teacher(student, (0, 1), plan=teacher.config.plan, width=24)
+    assert again.config.feed_forward == (0, 48)
+
+
 @pytest.mark.parametrize("document_width", [16, 32])
 def test_narrower_student_keeps_the_channels_that_are_read(document_width):
     teacher = tiny_model(seed=1, document_width=document_width)
