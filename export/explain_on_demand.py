@@ -8,6 +8,7 @@
                                  explain ────────┘
 
 The nodes in front of the scores stay as they are, so that the scores are the same bits either way.
+Nodes that neither needs are left out.
 """
 
 import re
@@ -41,13 +42,15 @@ def explain_on_demand(model: onnx.ModelProto) -> None:
     taps = {name for name in made_by(graph.node) if _TAP.fullmatch(name)}
     needed = find_ancestors(graph.node, {SCORES, *taps})
     always = [node for node in graph.node if needed.intersection(node.output)]
-    others = [node for node in graph.node if not needed.intersection(node.output)]
+    others = find_ancestors(graph.node, inner.values(), without=needed)
     condition = helper.make_node(
         "If",
         [EXPLAIN],
         [output.name for output in explanations],
         name=EXPLAIN,
-        then_branch=_compute(others, explanations, inner),
+        then_branch=_compute(
+            [node for node in graph.node if others.intersection(node.output)], explanations, inner
+        ),
         else_branch=_leave_empty(explanations),
     )
     del graph.node[:]

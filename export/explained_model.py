@@ -21,6 +21,7 @@ FREE = "free"
 SENTENCES = "sentences."
 STARTS = f"{SENTENCES}starts"
 LENGTHS = f"{SENTENCES}lengths"
+CLS = f"{SENTENCES}cls"
 READING = f"{SENTENCES}reading"
 COPIES = f"{SENTENCES}copies"
 OUTPUT_NAMES = ("scores", "document_attention", "matching_attention", "pattern_shares")
@@ -73,8 +74,8 @@ class ExplainedModel(nn.Module):
         if self.model.config.is_last_for_cls and last.has_cls_form:
             patterns = [group.pattern for group in last.attention.groups]
             has_copies = Pattern.MATCHING_TOKEN in patterns
-            n = 2 + len(patterns) - has_copies  # the [CLS], what other groups read, and the mean
-            taps += [STARTS, LENGTHS, *(f"{READING}{number}" for number in range(n))]
+            n = len(patterns) - has_copies + 1  # what other groups read, and the mean
+            taps += [STARTS, LENGTHS, CLS, *(f"{READING}{number}" for number in range(n))]
             taps += [COPIES] * has_copies
         return (*OUTPUT_NAMES, *taps)
 
@@ -89,8 +90,9 @@ class ExplainedModel(nn.Module):
             scores (sentences,) in [0, 1]; document_attention and matching_attention (sentences,
             sentences), rows sum to 1; pattern_shares (sentences, patterns), rows sum to 1; then the
             taps, if asked for, (1, tokens, width) each; of a model whose last layer is there for
-            the [CLS] alone, (1, sentences, width) the heads of that, and the sentences' starts
-            and lengths, (sentences,) int64, and readings, (sentences, some width) each.
+            the [CLS] alone, (1, sentences, width) the heads of that, then the sentences' starts
+            and lengths, (sentences,) int64, what it reads, (sentences, some width) each, and
+            copies, (1, width).
         """
         record = self.model.new_record()
         layout = lay_out_alone(token_ids[None], sentence_ids[None])

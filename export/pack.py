@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from export.explain_on_demand import explain_on_demand
 from export.explained_model import pattern_names
 from export.model_card import describe_model
+from export.same_answers import refuse_other_answers
 from export.to_onnx import OPSET
 from export.windows import read_in_windows
 from service.errors import DataError
@@ -62,6 +63,7 @@ def pack_bundle(
 
     Raises:
         DataError: `path` is a folder of something else.
+        ExportError: the graph answers otherwise once it is packed.
         BundleError: what was written does not read back.
     """
     path = path.absolute()
@@ -72,6 +74,7 @@ def pack_bundle(
     graph = onnx.load(model_path)
     explain_on_demand(graph)
     read_in_windows(graph)
+    refuse_other_answers(onnx.load(model_path), graph, model.config.vocabulary)
     onnx.save(graph, draft / MODEL_FILE)
     shutil.copyfile(encoder_files.punkt, draft / PUNKT_FILE)
     # Written anew without indentation, which is a third of its size.

@@ -71,33 +71,35 @@ def pool_copies(layout: Layout, among_cls: Tensor, unmatched: Unmatched) -> Tens
         (sentences, sentences) float, rows sum to 1; equals `pool_tokens` of the dense map.
     """
     n_others = (layout.n_copies - 1).to(among_cls.dtype)  # U
-    shares = torch.where(n_others > 0, 1.0 / n_others.clamp(min=1.0), 0.0)
-    share = shares.index_select(0, layout.copy_ids)  # T
+    share_of_copy = torch.where(n_others > 0, 1.0 / n_others.clamp(min=1.0), 0.0)  # U
+    share = share_of_copy.index_select(0, layout.copy_ids)  # T
     # A [CLS] with learned weights does not look at its copies, but is looked at by others: simple
     # to take out of the product, so it never counts as rare.
-    first = layout.copy_ids[layout.starts[:1]]
-    is_rare = (layout.n_copies <= _RARE) & (torch.arange(layout.n_copies.shape[0]) != first)
-    total = _sum_rare(layout, shares * is_rare) + _sum_common(layout, shares, ~is_rare)
+    cls_token = layout.copy_ids[layout.starts[:1]]
+    is_rare = (layout.n_copies <= _RARE) & (torch.arange(layout.n_copies.shape[0]) != cls_token)
+    total = _sum_rare(layout, share_of_copy * is_rare)
+    total = total + _sum_common(layout, share_of_copy, ~is_rare)
     learned = layout.is_learned.to(share.dtype)  # S
-    is_moved = (layout.is_start & layout.is_learned.index_select(0, layout.group_ids)).to(share)
-    n_cls = _sum_by_sentence(layout, (layout.copy_ids == first).to(share))
-    total = total - (learned * shares[first])[:, None] * n_cls
+    moved = (layout.is_start & layout.is_learned.index_select(0, layout.group_ids)).to(share)
+    n_cls = _sum_by_sentence(layout, (layout.copy_ids == cls_token).to(share))
+    total = total - (learned * share_of_copy[cls_token])[:, None] * n_cls
     places = torch.arange(layout.starts.shape[0])
     itself = (places[None, :] == places[:, None]).to(share.dtype)
     common = share * (~is_rare).index_select(0, layout.copy_ids)
-    total = total - itself * _sum_by_sentence(layout, common * (1.0 - is_moved))[:, None]
+    total = total - itself * _sum_by_sentence(layout, common * (1.0 - moved))[:, None]
+    total = total.clamp(min=0.0)  # a difference of roots squared may miss 0 by rounding
     lengths = layout.lengths.to(share.dtype)  # S
     alone = _sum_by_sentence(layout, (share == 0).to(share))[:, None]
     total = total + alone * (lengths / lengths.sum() if unmatched is Unmatched.ALL else itself)
     return (total + learned[:, None] * among_cls) / lengths[:, None]
 
 
-def _sum_common(layout: Layout, shares: Tensor, is_common: Tensor) -> Tensor:
+def _sum_common(layout: Layout, share_of_copy: Tensor, is_common: Tensor) -> Tensor:
     """Pool copies of common tokens, each with itself as well, by a product of their counts.
 
     Args:
         layout: of one document alone.
-        shares: (distinct tokens,) float.
+        share_of_copy: (distinct tokens,) float.
         is_common: (distinct tokens,) bool.
 
     Returns:
@@ -108,18 +110,18 @@ def _sum_common(layout: Layout, shares: Tensor, is_common: Tensor) -> Tensor:
     ranks = torch.cumsum(is_common.to(torch.int64), dim=0) - 1
     column_of = torch.where(is_common, ranks, n_columns - 1)
     cells = layout.group_ids * n_columns + column_of.index_select(0, layout.copy_ids)
-    roots = (shares * is_common).sqrt().index_select(0, layout.copy_ids)  # T
-    flat = shares.new_zeros(n_sentences * n_columns).scatter_add(0, cells, roots)
+    roots = (share_of_copy * is_common).sqrt().index_select(0, layout.copy_ids)  # T
+    flat = roots.new_zeros(n_sentences * n_columns).scatter_add(0, cells, roots)
     counts = flat.view(n_sentences, n_columns)
     return counts @ counts.T
 
 
-def _sum_rare(layout: Layout, shares: Tensor) -> Tensor:
+def _sum_rare(layout: Layout, share_of_copy: Tensor) -> Tensor:
     """Pool copies of rare tokens, none with itself, pair by pair.
 
     Args:
         layout: of one document alone.
-        shares: (distinct tokens,) float, 0 for all that are not rare.
+        share_of_copy: (distinct tokens,) float, 0 for all that are not rare.
 
     Returns:
         (sentences, sentences) float.
@@ -127,12 +129,12 @@ def _sum_rare(layout: Layout, shares: Tensor) -> Tensor:
     n_sentences = layout.starts.shape[0]
     tokens = layout.copy_ids.index_select(0, layout.by_token)  # T, copies side by side
     sentences = layout.group_ids.index_select(0, layout.by_token)
-    share = shares.index_select(0, tokens)
-    flat = shares.new_zeros(n_sentences * n_sentences)
+    share = share_of_copy.index_select(0, tokens)
+    flat = share.new_zeros(n_sentences * n_sentences)
     for distance in range(1, _RARE):
-        is_pair = (tokens[distance:] == tokens[:-distance]).to(share)
+        same = (tokens[distance:] == tokens[:-distance]).to(share)
         cells = sentences[distance:] * n_sentences + sentences[:-distance]
-        flat = flat.scatter_add(0, cells, share[distance:] * is_pair)
+        flat = flat.scatter_add(0, cells, share[distance:] * same)
     one_way = flat.view(n_sentences, n_sentences)
     return one_way + one_way.T
 

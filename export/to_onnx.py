@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from export.explain_on_demand import remove_explanations
-from export.explained_model import OUTPUT_NAMES, SENTENCES, ExplainedModel
+from export.explained_model import COPIES, OUTPUT_NAMES, SENTENCES, ExplainedModel
 from export.windows import read_at_once
 from training.model.extractive_model import ExtractiveModel
 
@@ -160,7 +160,10 @@ _BACKENDS: Mapping[Backend, Callable[[ExplainedModel, Path], None]] = {
 def _output_axes(explained: ExplainedModel) -> dict[str, dict[int, str]]:
     taps = explained.output_names()[len(OUTPUT_NAMES) :]
     by_sentence = {name: {0: "sentences"} for name in taps if name.startswith(SENTENCES)}
-    return {**_OUTPUT_AXES, **{name: {1: "tokens"} for name in taps}, **by_sentence}
+    by_token = {name: {1: "tokens"} for name in taps if name not in by_sentence}
+    if COPIES in by_sentence:
+        by_sentence[COPIES] = {}  # a single row
+    return {**_OUTPUT_AXES, **by_token, **by_sentence}
 
 
 def _example_inputs(explained: ExplainedModel) -> dict[str, Tensor]:

@@ -42,6 +42,37 @@ def test_work_is_rows_times_inner_times_columns():
     assert count_work(model, encoded(5)) == Work(in_int8=5 * 6, in_float=5 * 6 * 5)
 
 
+def test_of_a_condition_the_other_branch_counts():
+    """The else branch has one product of (tokens, 1) and (1, 6), the other would not even run."""
+    weight = numpy_helper.from_array(np.ones((1, 6), dtype=np.float32), "w")
+    make, info = helper.make_node, helper.make_tensor_value_info
+    wrong = helper.make_graph(
+        [make("MatMul", ["w", "w"], ["wrong"])],
+        "then",
+        [],
+        [info("wrong", TensorProto.FLOAT, None)],
+    )
+    right = helper.make_graph(
+        [make("MatMul", ["rows", "w"], ["right"])],
+        "else",
+        [],
+        [info("right", TensorProto.FLOAT, None)],
+        [weight],
+    )
+    nodes = [
+        make("Cast", ["token_ids"], ["x"], to=TensorProto.FLOAT),
+        make("Unsqueeze", ["x", "axis"], ["rows"]),
+        make("If", ["explain"], ["z"], then_branch=wrong, else_branch=right),
+    ]
+    axis = numpy_helper.from_array(np.array([1]), "axis")
+    inputs = [info(name, TensorProto.INT64, ["tokens"]) for name in ("token_ids", "sentence_ids")]
+    inputs.append(info("explain", TensorProto.BOOL, []))
+    output = info("z", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "condition", inputs, [output], [axis])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    assert count_work(model, encoded(5)) == Work(in_int8=0, in_float=5 * 6)
+
+
 def test_peak_is_a_rate_of_this_processor():
     assert 1e8 < measure_peak(1, 3) < 1e15
 

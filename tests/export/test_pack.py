@@ -2,11 +2,15 @@
 
 import json
 
+import numpy as np
+import onnx
 import pytest
 
+from export.explain_on_demand import explain_on_demand
 from export.pack import pack_bundle, record_results
+from export.same_answers import refuse_other_answers
 from service import Summarizer
-from service.errors import DataError
+from service.errors import DataError, ExportError
 from tests.tiny_bundle import PLACEMENT
 from training.model.patterns import Pattern
 
@@ -150,3 +154,16 @@ def test_the_record_command_names_a_file_that_is_no_report(bundle, tmp_path):
     assert "number.json" in str(result.exception)
     result = CliRunner().invoke(record, [str(bundle.path), str(tmp_path / "good.json")])
     assert result.exit_code == 0, result.output
+
+
+def test_a_graph_that_answers_otherwise_once_packed_is_refused(small_student, graphs):
+    """One weight moved stands for a mistake of ours."""
+    before, after = (onnx.load(graphs["float"]) for _ in range(2))
+    explain_on_demand(after)
+    vocabulary = small_student.config.vocabulary
+    refuse_other_answers(before, after, vocabulary)
+    weight = next(item for item in after.graph.initializer if item.name.endswith("score.bias"))
+    moved = onnx.numpy_helper.to_array(weight) + np.float32(1.0)
+    weight.CopyFrom(onnx.numpy_helper.from_array(moved, weight.name))
+    with pytest.raises(ExportError, match="expected the same scores of 1 sentences once"):
+        refuse_other_answers(before, after, vocabulary)

@@ -135,3 +135,35 @@ def test_int8_scores_stay_close_to_float(graphs):
         document = random_document(seed, 15)
         scores = {form: session.run(["scores"], document)[0] for form, session in sessions.items()}
         np.testing.assert_allclose(scores["int8"], scores["float"], atol=0.02)
+
+
+def test_channels_are_balanced_where_a_few_are_far_larger(tmp_path):
+    """Two layer norms, each read by a product: one channel of the first is 300 times as large."""
+    generator = np.random.default_rng(0)
+    width, make, info = 64, onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    tensors = {"bias": np.zeros(width, dtype=np.float32)}
+    nodes = [make("Cast", ["token_ids"], ["x"], to=onnx.TensorProto.FLOAT)]
+    for name, largest in (("uneven", 300.0), ("even", 1.0)):
+        gain = np.ones(width, dtype=np.float32)
+        gain[5] = largest
+        tensors[f"{name}.gain"] = gain
+        tensors[f"{name}.w"] = generator.normal(size=(width, 40)).astype(np.float32)
+        tensors[f"{name}.w"][5] /= largest
+        nodes.append(make("LayerNormalization", ["x", f"{name}.gain", "bias"], [name]))
+        nodes.append(make("MatMul", [name, f"{name}.w"], [f"{name}.y"], name=name))
+    graph = onnx.helper.make_graph(
+        nodes,
+        "two products",
+        [info("token_ids", onnx.TensorProto.INT64, [1, "n", width])],
+        [info(f"{name}.y", onnx.TensorProto.FLOAT, [1, "n", 40]) for name in ("uneven", "even")],
+        [onnx.numpy_helper.from_array(array, name) for name, array in tensors.items()],
+    )
+    opset = onnx.helper.make_opsetid("", 18)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9), tmp_path / "f")
+    documents = [{"token_ids": generator.integers(-90, 91, (1, 60, width))} for _ in range(4)]
+    rounded = quantize(tmp_path / "f", tmp_path / "q", documents)
+    balanced = {item.name for item in rounded.graph.initializer if item.name.endswith(".c")}
+    assert balanced == {"uneven.c"}
+    forms = [onnxruntime.InferenceSession(str(tmp_path / form)) for form in "fq"]
+    for exact, found in zip(*(form.run(None, documents[0]) for form in forms), strict=True):
+        assert np.sqrt(((found - exact) ** 2).mean() / (exact**2).mean()) < 0.02

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.explain_on_demand import EXPLAIN, explain_on_demand
-from export.explained_model import OUTPUT_NAMES, READING
-from export.windows import MOST_AT_ONCE, read_at_once, read_in_windows
+from export.explain_on_demand import EXPLAIN, explain_on_demand, remove_explanations
+from export.explained_model import CLS, OUTPUT_NAMES, READING
+from export.to_onnx import Backend, export_onnx
+from export.windows import read_at_once, read_in_windows
 from service.errors import ExportError
 from tests.export.documents import random_document
+from tests.tiny_model import tiny_model
+from training.model.patterns import Pattern, Unmatched
 
 MOST = 4
 for_cls = pytest.mark.parametrize("small_student", ["for_cls"], indirect=True)
@@ -60,13 +63,13 @@ def sessions(whole, windowed):
 @settings(max_examples=25, deadline=None)
 @given(
     n_sentences=st.integers(MOST + 1, 5 * MOST),
-    longest=st.sampled_from([3, 4, 12]),
+    longest=st.sampled_from([1, 2, 3, 12]),  # of one token: its neighbours are other sentences'
     seed=st.integers(0, 1_000),
 )
 def test_more_sentences_than_one_window_holds_give_the_same_numbers(
     n_sentences, longest, seed, sessions
 ):
-    document = random_document(seed, n_sentences, longest)
+    document = random_document(seed, n_sentences, longest, shortest=1)
     expected, found = (run(session, document) for session in sessions)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-6)
@@ -119,9 +122,122 @@ def test_undone_it_is_the_graph_of_before(whole, windowed):
     onnx.checker.check_model(model)
 
 
+def branches_of(graph):
+    """Name -> graph, of all that hang below the nodes of one."""
+    found = {}
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                found |= {attribute.g.name: attribute.g, **branches_of(attribute.g)}
+    return found
+
+
 @for_cls
-def test_weights_are_not_held_twice(whole, windowed):
-    assert windowed.ByteSize() < whole.ByteSize() + 150_000
+def test_weights_are_not_held_twice(windowed):
+    branches = branches_of(windowed.graph)
+    assert {"at_once", "by_window", "window", "single", "others"} <= set(branches)
+    held = [item for graph in branches.values() for item in graph.initializer]
+    assert all(int(np.prod(item.dims)) == 1 for item in held)
+
+
+@for_cls
+def test_copies_are_computed_for_a_single_sentence_alone(windowed):
+    branches = branches_of(windowed.graph)
+    assert "And" in {node.op_type for node in branches["single"].node}  # which tokens are copies
+    for name in ("at_once", "window", "by_window", "others"):
+        assert "And" not in {node.op_type for node in branches[name].node}
+
+
+@for_cls
+@pytest.mark.parametrize("form", ["float", "int8"])
+def test_a_graph_whose_explanations_are_not_on_demand_is_read_in_windows_too(form, graphs):
+    whole = onnx.load(graphs[form])
+    model = copy(whole)
+    read_in_windows(model, MOST)
+    document = random_document(7, 3 * MOST)
+    expected, found = (open_session(m).run(None, document) for m in (whole, model))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-6)
+
+
+@for_cls
+def test_what_is_read_of_a_sentence_is_blind_to_all_but_itself_and_its_neighbours(
+    windowed, small_student
+):
+    """The patterns' test looks at a layer with the windows undone; this one looks into them."""
+    model = copy(windowed)
+    rows = ("layer0.input", "layer0.heads")
+    readings = [name for node in model.graph.node for name in node.output if "sentences.r" in name]
+    for node in model.graph.node:
+        node.output[:] = [f"{name}.before" if name in rows else name for name in node.output]
+    remove_explanations(model)
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in [CLS, *readings])
+    widths = {"layer0.input": 96, "layer0.heads": small_student.config.width_of_head * 4}
+    for name, width in widths.items():
+        sizes = [1, "tokens", width]
+        model.graph.input.append(
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, sizes)
+        )
+    session = open_session(model)
+    document = random_document(11, 3 * MOST, shortest=1)
+    n = len(document["token_ids"])
+    generator = np.random.default_rng(0)
+    arrays = {
+        name: generator.normal(size=(1, n, width)).astype(np.float32)
+        for name, width in widths.items()
+    }
+    before = session.run(None, {**document, **arrays})
+    for sentence in range(3 * MOST):
+        inside = np.flatnonzero(document["sentence_ids"] == sentence)
+        seen = np.arange(max(0, inside[0] - 1), inside[-1] + 2)
+        moved = {name: array.copy() for name, array in arrays.items()}
+        for array in moved.values():
+            array[0, np.setdiff1d(np.arange(n), seen)] *= -50
+        after = session.run(None, {**document, **moved})
+        for ours, theirs in zip(after, before, strict=True):
+            np.testing.assert_array_equal(ours[sentence], theirs[sentence])
+
+
+MATCHING, INTRA, PREVIOUS, NEXT = Pattern
+FORMS = {
+    "one layer": {"plan": ((MATCHING, INTRA, PREVIOUS, NEXT),), "feed_forward": (48,)},
+    "three layers": {
+        "plan": ((MATCHING, NEXT), (MATCHING, NEXT), (INTRA, MATCHING)),
+        "feed_forward": (48, 0, 48),
+    },
+    "a linear scorer": {"document_layers": 0},
+    "no feed-forward block": {"feed_forward": (0, 0)},
+    "all of the document where there is no copy": {"unmatched": Unmatched.ALL},
+    "neither matching nor intra-sentence heads at the end": {
+        "plan": ((MATCHING, NEXT), (NEXT, PREVIOUS))
+    },
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_model_with_a_last_layer_for_the_cls_is_read_in_windows(form, tmp_path):
+    fields = {
+        "plan": ((MATCHING, NEXT), (MATCHING, INTRA, PREVIOUS)),
+        "fixed": frozenset({MATCHING, NEXT, PREVIOUS}),
+        "head_width": 8,
+        "is_last_for_cls": True,
+    }
+    model = tiny_model(**{**fields, **FORMS[form]}).eval()
+    whole = export_onnx(model, tmp_path / "model.onnx", Backend.TORCH)
+    explain_on_demand(whole)
+    windowed = copy(whole)
+    read_in_windows(windowed, MOST)
+    assert "window" in branches_of(windowed.graph)
+    sessions = open_session(whole), open_session(windowed)
+    vocabulary = model.config.vocabulary
+    for n_sentences in (1, MOST, MOST + 1, 3 * MOST + 1):
+        document = random_document(n_sentences, n_sentences, vocabulary=vocabulary, shortest=1)
+        expected, found = (run(session, document) for session in sessions)
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-6)
+    read_at_once(windowed)
+    assert len(windowed.graph.node) == len(whole.graph.node)
 
 
 @others
@@ -152,7 +268,3 @@ def test_what_looks_across_windows_is_refused(whole, windowed):
             )
     with pytest.raises(ExportError, match="sentence_ids"):
         read_in_windows(model)
-
-
-def test_articles_are_read_at_once():
-    assert MOST_AT_ONCE >= 60  # the longest hundredth of news has more sentences

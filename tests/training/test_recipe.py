@@ -86,6 +86,8 @@ def test_lists_become_tuples_and_whole_numbers_floats(read):
         ("[teacher]\ndropout = 1.5", "dropout: expected from 0 to 1, got 1.5"),
         ("[student]\nlayers = []", r"student: layers: expected at least one layer.*, got \(\)"),
         ("[student]\nlayers = [-1]", r"layers: expected at least one layer.*, got \(-1,\)"),
+        ("[student]\nfeed_forward = [-1]", r"at least 0 each, got \(-1,\)"),
+        ("[student]\nfeed_forward = [9, 9]", r"no number, one, or 3 .*, got \(9, 9\)"),
         ("[student]\nteacher_documents = 9", "or both 0, .*; got 9 and 0.0"),
         ("[student.fit]\nteacher_weight = 0.5", "or both 0, .*; got 0 and 0.5"),
     ],
@@ -115,3 +117,8 @@ def test_file_that_is_not_text_is_refused(tmp_path):
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(RecipeError, match="expected a recipe at"):
         read_recipe(tmp_path / "gone.toml")
+
+
+def test_a_layer_may_have_no_neurons(read):
+    recipe = read('name = "x"\n[student]\nfeed_forward = [0, 9, 9]\n')
+    assert recipe.student.feed_forward == (0, 9, 9)

@@ -57,7 +57,8 @@ class AttentionRecord:
         readings: where is_for_cls, all that is read from x but for copies: arrays of a row a
             sentence, each row from its own sentence and the token on either side.
         copies: where is_for_cls and heads match, what a [CLS] reads that is the only one of its
-            document, (all sentences, width); of a document alone, its first row.
+            document, (all sentences, width); of a document alone (1, width), which is right where
+            it has a single sentence.
         pal: of the layer's Projected Attention Layer; None where it has none.
     """
 

@@ -118,7 +118,7 @@ def _look_at_like(
         attention: that these heads belong to.
         group: the heads.
         cls: (all sentences, width) float.
-        copies: of `_read_copies`.
+        copies: of `_read_copies`; a single row stands for all.
         layout: of the batch.
         record: gets the weights when given.
 
@@ -128,14 +128,14 @@ def _look_at_like(
     values = attention.project_values(cls, group)
     of_cls = attention.attend_among_cls(group, cls, values, layout, record)
     # All begin with one token: of two sentences each has another, and only a sole one reads these.
-    alone = attention.project_values(copies[:1] if layout.is_alone else copies, group)
+    alone = attention.project_values(copies, group)
     return torch.where(layout.is_learned[:, None], of_cls.to(alone.dtype), alone)
 
 
 def _read_copies(attention: PatternedAttention, flat: Tensor, layout: Layout) -> Tensor:
     """Average over each first token's copies in its own sentence; (all sentences, width).
 
-    Of a document alone, the first sentence's row suffices.
+    Of a document alone (1, width), which is right where it has a single sentence.
     """
     parts = layout.blocks.parts
     if layout.is_alone:

@@ -33,18 +33,19 @@ def mean_of_copies(value: Tensor, layout: Layout, unmatched: Unmatched) -> Tenso
     sums = _sum_in_steps(flat, layout) if layout.is_alone else _sum_by_token(flat, layout)
     n_others = (layout.n_copies - 1).to(flat.dtype)  # U
     # Products with 0 or 1 and not `where`, which takes several times as long in onnxruntime.
-    is_repeated = n_others.clamp(max=1.0)
-    shares = is_repeated / n_others.clamp(min=1.0)
-    is_self = unmatched is Unmatched.SELF
-    of_itself = 1.0 - is_repeated - shares if is_self else -shares
-    means = take_rows(sums * shares[:, None], layout.copy_ids)
+    repeated = n_others.clamp(max=1.0)  # 1 or 0
+    of_copy = repeated / n_others.clamp(min=1.0)
+    of_itself = -of_copy
+    if unmatched is Unmatched.SELF:
+        of_itself = of_itself + (1.0 - repeated)
+    means = take_rows(sums * of_copy[:, None], layout.copy_ids)
     means = put_back(means + flat * of_itself.index_select(0, layout.copy_ids)[:, None], value)
-    if is_self:
+    if unmatched is Unmatched.SELF:
         return means
-    is_alone = (1.0 - is_repeated).index_select(0, layout.copy_ids)[:, None]
-    is_real = (layout.sentence_ids >= 0)[:, None].to(flat.dtype)  # B 1 T
-    mean = (is_real @ value) / is_real.sum(dim=-1, keepdim=True)  # B 1 W
-    return means + mean * put_back(is_alone, value)
+    of_document = (1.0 - repeated).index_select(0, layout.copy_ids)[:, None]
+    real = (layout.sentence_ids >= 0)[:, None].to(flat.dtype)  # B 1 T
+    mean = (real @ value) / real.sum(dim=-1, keepdim=True)  # B 1 W
+    return means + mean * put_back(of_document, value)
 
 
 def _sum_by_token(flat: Tensor, layout: Layout) -> Tensor:

@@ -101,9 +101,14 @@ def test_student_without_neurons_is_its_teacher_whose_neurons_write_nothing():
     assert not any(name.startswith("encoder.layers.0.up") for name in student.state_dict())
     arrays = padded_batch(*BATCH)
     torch.testing.assert_close(student(*arrays), teacher(*arrays), rtol=1e-4, atol=1e-5)
-    # One without neurons is a teacher like others, of a narrower student, too.
-    again = student_from_teacher(student, (0, 1), plan=teacher.config.plan, width=24)
-    assert again.config.feed_forward == (0, 48)
+
+
+def test_teacher_without_neurons_in_a_layer_has_narrower_students_too():
+    teacher = tiny_model(feed_forward=(0, 48))
+    student = student_from_teacher(teacher, (0, 1), plan=teacher.config.plan, width=24).eval()
+    assert student.config.feed_forward == (0, 48)
+    assert student.encoder.layers[1].up.weight.shape == (48, 24)
+    assert torch.isfinite(student(*padded_batch(*BATCH))).all()
 
 
 @pytest.mark.parametrize("document_width", [16, 32])
