@@ -54,8 +54,8 @@ _ACTIVATION_SHARES = tuple(np.linspace(1.0, 0.3, 29))
 # Rows of an activation that one document gives to choose a scale by, from all over it: all
 # sentences of an article, and a tenth of its tokens.
 _SAMPLE_ROWS = 64
-# Dividing the channels takes a pass over the activation, which is 2 % of the time for a token's:
-# worth it where what is left of the products' error is less than this.
+# Dividing the channels takes a pass over the activation: worth it where what is left of the
+# products' error is less than this.
 _WORTH_A_PASS = 2 / 3
 # Below it a channel holds nothing, and a quotient of two nothings would be noise.
 _LEAST_CHANNEL = 1e-5

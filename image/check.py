@@ -29,10 +29,9 @@ TEXT = (
 )
 
 FULL_TEXT = " ".join(
-    f"Report {i}: it is as far as we can go by car, so he and I set off on foot."
-    for i in range(1_640)
+    f"Report {i}: it is as far as we can go by car, so I set off." for i in range(1_640)
 )
-"""A document of more than the 32,768 tokens and 1,536 sentences that the model reads."""
+"""More than the 32,768 tokens that the model reads: in 1,510 of at most 1,536 sentences."""
 
 
 def fetch(url: str, body: dict[str, object] | None = None) -> tuple[int, str]:
