@@ -18,6 +18,7 @@ from training.model.layout import Layout, lay_out_alone
 from training.model.patterns import Pattern
 
 FREE = "free"
+# Names of what a last layer for the [CLS] alone reads, and of where the sentences lie.
 SENTENCES = "sentences."
 STARTS = f"{SENTENCES}starts"
 LENGTHS = f"{SENTENCES}lengths"
@@ -72,11 +73,11 @@ class ExplainedModel(nn.Module):
         last = self.model.encoder.layers[-1]
         assert isinstance(last, EncoderLayer)
         if self.model.config.is_last_for_cls and last.has_cls_form:
-            patterns = [group.pattern for group in last.attention.groups]
-            has_copies = Pattern.MATCHING_TOKEN in patterns
-            n = len(patterns) - has_copies + 1  # what other groups read, and the mean
-            taps += [STARTS, LENGTHS, CLS, *(f"{READING}{number}" for number in range(n))]
-            taps += [COPIES] * has_copies
+            patterns = {group.pattern for group in last.attention.groups}
+            n_readings = len(patterns - {Pattern.MATCHING_TOKEN}) + 1  # and the mean
+            taps += [STARTS, LENGTHS, CLS, *(f"{READING}{number}" for number in range(n_readings))]
+            if Pattern.MATCHING_TOKEN in patterns:
+                taps.append(COPIES)
         return (*OUTPUT_NAMES, *taps)
 
     def forward(self, token_ids: Tensor, sentence_ids: Tensor) -> tuple[Tensor, ...]:

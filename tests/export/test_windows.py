@@ -249,9 +249,8 @@ def test_other_graphs_are_left_as_they_are(whole, small_student):
         assert model.SerializeToString() == whole.SerializeToString()
 
 
-@for_cls
-def test_what_looks_across_windows_is_refused(whole, windowed):
-    model = copy(whole)
+def add_to_a_reading(model, source, kind, **attributes):
+    """Let the first reading depend on the sum of another value, made float by a node of a kind."""
     make = onnx.helper.make_node
     nodes = list(model.graph.node)
     del model.graph.node[:]
@@ -261,10 +260,28 @@ def test_what_looks_across_windows_is_refused(whole, windowed):
             model.graph.node[-1].output[0] = "alone"
             model.graph.node.extend(
                 [
-                    make("Cast", ["sentence_ids"], ["numbers"], to=onnx.TensorProto.FLOAT),
+                    make(kind, [source], ["numbers"], **attributes),
                     make("ReduceSum", ["numbers"], ["sum"], keepdims=0),
                     make("Add", ["alone", "sum"], [READING + "0"]),
                 ]
             )
+
+
+@for_cls
+def test_what_looks_across_windows_is_refused(whole, windowed):
+    model = copy(whole)
+    add_to_a_reading(model, "sentence_ids", "Cast", to=onnx.TensorProto.FLOAT)
     with pytest.raises(ExportError, match="sentence_ids"):
         read_in_windows(model)
+
+
+@for_cls
+def test_a_reading_of_what_others_make_outside_is_refused(whole):
+    """The sum of another reading is an output, and so it is computed after the condition."""
+    model = copy(whole)
+    add_to_a_reading(model, CLS, "Identity")
+    model.graph.output.append(onnx.helper.make_tensor_value_info("sum", onnx.TensorProto.FLOAT, []))
+    before = model.SerializeToString()
+    with pytest.raises(ExportError, match=r"do not depend on each other, got .*sum"):
+        read_in_windows(model)
+    assert model.SerializeToString() == before
